@@ -1,0 +1,111 @@
+"""The library in a terminal.
+
+    python -m course_lib trace D                                    a net's table: shapes, weights, work, fields
+    python -m course_lib trace alexnet:paper --channels 1 --classes 10
+    python -m course_lib train 92                                   a recipe by name, see course_lib/recipes.py
+    python -m course_lib train --arch 1x16,1x32,2x64 --size 28 --hidden 128 --epochs 3 --lr 0.05 --json run.json
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from .alexnet import alexnet
+from .recipes import RECIPES, Recipe, run_recipe
+from .trace import trace
+from .vgg import VGG_CONFIGS, vgg
+
+NETS = {
+    **{name: lambda name=name, **size: vgg(name, **size) for name in VGG_CONFIGS},
+    **{f"alexnet:{variant}": lambda variant=variant, **size: alexnet(variant, **size)
+       for variant in ("paper", "torchvision", "half")},
+}
+
+
+def main(arguments=None):
+    """Run one command; return the exit status: 0, or 2 with one sentence on what was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"course_lib {options.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="trace | train")
+
+    tracing = commands.add_parser("trace", help="print shapes, parameters, multiply-adds and receptive fields")
+    tracing.add_argument("net", help=f"one of {', '.join(NETS)}, or an architecture such as 1x16,2x32")
+    tracing.add_argument("--size", type=int, help="height and width of the input in pixels (default: the paper's)")
+    tracing.add_argument("--channels", type=int, default=3)
+    tracing.add_argument("--classes", type=int, default=1000)
+    tracing.set_defaults(run=_trace)
+
+    training = commands.add_parser("train", help="train on Fashion-MNIST, by a recipe or by your own settings")
+    training.add_argument("recipe", nargs="?", help=f"one of {', '.join(RECIPES)}; options below change it")
+    training.add_argument("--arch", help=f"one of {', '.join(VGG_CONFIGS)}, or blocks such as 1x16,2x32")
+    for name, kind, text in [("--size", int, "pixels a side"), ("--batch-size", int, "images a step"),
+                             ("--lr", float, "peak learning rate"), ("--epochs", int, "passes over the training set"),
+                             ("--hidden", int, "units in the head's two hidden layers")]:
+        training.add_argument(name, type=kind, help=text)
+    training.add_argument("--batch-norm", action=argparse.BooleanOptionalAction, default=None)
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--json", type=Path, metavar="FILE", help="write settings and result to FILE")
+    training.set_defaults(run=_train)
+    return parser
+
+
+def _arch(text):
+    """Turn "1x16,2x32" into ((1, 16), (2, 32)); leave the name of a configuration as it is."""
+    if text in VGG_CONFIGS:
+        return text
+    try:
+        return tuple((int(count), int(width)) for count, width in (pair.split("x") for pair in text.split(",")))
+    except ValueError:
+        raise ValueError(f"unknown architecture {text!r}: allowed are {', '.join(VGG_CONFIGS)}, or blocks as "
+                         f"(convolutions)x(channels), such as 1x16,2x32") from None
+
+
+def _trace(options):
+    build = NETS.get(options.net) or (lambda **size: vgg(_arch(options.net), **size))
+    size = options.size or (227 if options.net == "alexnet:paper" else 224)
+    with torch.device("meta"):                  # nothing is allocated: a table needs no weights
+        net = build(in_channels=options.channels, num_classes=options.classes, input_size=size)
+    print(trace(net, (1, options.channels, size, size)))
+    return 0
+
+
+def _train(options):
+    if options.recipe is None and options.arch is None:
+        raise ValueError(f"name a recipe ({', '.join(RECIPES)}) or give --arch, such as --arch 1x16,2x32")
+    if options.recipe is not None and options.recipe not in RECIPES:
+        raise ValueError(f"unknown recipe {options.recipe!r}: allowed are {', '.join(RECIPES)}")
+    if options.json and not options.json.parent.is_dir():
+        raise ValueError(f"--json {options.json}: there is no folder {options.json.parent}; make it first")
+    base = RECIPES[options.recipe] if options.recipe else Recipe(
+        arch="A", epochs=10, lr=0.05, size=224, batch_size=128, batch_norm=False, hidden=4096)
+    changed = {name: getattr(options, name) for name in ("size", "batch_size", "lr", "epochs", "hidden", "batch_norm")
+               if getattr(options, name) is not None}
+    if options.arch:
+        changed["arch"] = _arch(options.arch)
+    recipe = dataclasses.replace(base, **changed)
+    result = run_recipe(recipe, seed=options.seed)
+    print(f"test accuracy {100 * result['test_accuracy']:.2f} % after {recipe.epochs} epochs, "
+          f"{result['seconds']:.1f} s, {result['parameters']:,} parameters")
+    if options.json:
+        temporary = options.json.with_name(options.json.name + ".tmp")
+        temporary.write_text(json.dumps({"settings": dataclasses.asdict(recipe), **result}, indent=1) + "\n")
+        os.replace(temporary, options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

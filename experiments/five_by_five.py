@@ -11,11 +11,11 @@ from course_tools.recorded import experiment
 
 ONE_5x5 = {"last_kernel": 5}
 ARMS = {
-    "two 3×3": ((1, 32), (2, 32), (2, 32)),
-    "one 5×5, same width": ((1, 32), (1, 32, ONE_5x5), (1, 32, ONE_5x5)),
-    "one 5×5, same weights": ((1, 32), (1, 26, ONE_5x5), (1, 26, ONE_5x5)),
+    "two 3×3": ((1, 16), (2, 16), (2, 16)),
+    "one 5×5, same width": ((1, 16), (1, 16, ONE_5x5), (1, 16, ONE_5x5)),
+    "one 5×5, same weights": ((1, 16), (1, 13, ONE_5x5), (1, 13, ONE_5x5)),
 }
-SETTINGS = {"epochs": 3, "lr": 0.05, "batch_size": 128, "hidden": 64}
+SETTINGS = {"epochs": 2, "lr": 0.05, "batch_size": 256, "hidden": 64}
 
 
 def run(conv_arch, seed, *, epochs, lr, batch_size, hidden):

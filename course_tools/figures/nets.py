@@ -8,19 +8,18 @@ from course_lib.plots import COLOURS, subplots
 
 
 def shapes(traced, title):
-    """Draw a net as the boxes that flow through it: one slab for every change of shape, named by its numbers.
+    """Draw a net as the boxes that flow through it: the input, one box for each size of picture, bars for vectors.
 
-    `traced` is a `Trace`. A slab's height stands for the picture's height, its thickness for the channels (both by
-    their square roots, or the large ones would hide the small), and a thin bar is a vector.
+    `traced` is a `Trace`. A box is as high as the picture and as thick as it has channels, both by their square
+    roots, or the large ones would hide the small. Where a size occurs more than once, the last shape stands for it.
     """
-    slabs = _distinct([row.output_shape[1:] for row in traced.rows if row.kind not in ("Flatten", "flatten")])
     fig, ax = subplots(height=2.6)
-    x = 0.0
-    for number, shape in enumerate(slabs):
+    x, height = 0.0, math.sqrt(traced.input_shape[-1])
+    for shape in [traced.input_shape[1:], *_one_for_each_size(traced)]:
         vector = len(shape) == 1
-        tall = 1.2 * math.sqrt(shape[0]) / 16 if vector else math.sqrt(shape[-1])
-        thick = 0.5 if vector else 0.09 * math.sqrt(shape[0])
-        lean = 0.0 if vector else 0.18 * tall
+        tall = 0.075 * math.sqrt(shape[0]) if vector else math.sqrt(shape[-1])
+        thick = 0.5 if vector else 0.13 * math.sqrt(shape[0])
+        lean = 0.0 if vector else 0.16 * tall
         colour = COLOURS[4] if vector else COLOURS[0]
         front = [(x, -tall / 2), (x + thick, -tall / 2), (x + thick, tall / 2), (x, tall / 2)]
         side = [front[1], (x + thick + lean, -tall / 2 + lean), (x + thick + lean, tall / 2 + lean), front[2]]
@@ -28,16 +27,17 @@ def shapes(traced, title):
         for corners, shade in ((front, 0.75), (side, 0.5), (top, 0.3)):
             ax.add_patch(Polygon(corners, facecolor=colour, alpha=shade, edgecolor="white", linewidth=0.5))
         label = f"{shape[0]}" if vector else f"{shape[0]}\n{shape[-2]}×{shape[-1]}"
-        ax.text(x + (thick + lean) / 2, -tall / 2 - 0.5, label, ha="center", va="top", fontsize=8, linespacing=1.1)
-        x += thick + lean + (1.3 if vector else 0.7)
-    ax.set(xlim=(-0.5, x), ylim=(-math.sqrt(slabs[0][-1]) / 2 - 3.5, math.sqrt(slabs[0][-1]) * 0.7 + 0.5), title=title)
+        ax.text(x + (thick + lean) / 2, -tall / 2 - 0.5, label, ha="center", va="top", fontsize=10, linespacing=1.1)
+        x += thick + lean + 2.4 if vector else max(thick + lean + 1.6, 6.4)  # room for the label
+    ax.set(xlim=(-0.8, x - 0.8), ylim=(-height / 2 - 4, height * 0.68), title=title)
     ax.axis("off")
     return fig
 
 
-def _distinct(shapes_):
-    """Each shape once where it repeats from row to row."""
-    return [shape for before, shape in zip([None, *shapes_], shapes_) if shape != before]
+def _one_for_each_size(traced):
+    """The last shape of each size that a picture has on its way, then every vector that a linear layer gives."""
+    pictures = {row.output_shape[2:]: row.output_shape[1:] for row in traced.rows if len(row.output_shape) == 4}
+    return [*pictures.values(), *(row.output_shape[1:] for row in traced.rows if row.kind == "Linear")]
 
 
 def where_the_cost_sits(traced, title):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 FOLDER = Path(__file__).parents[1] / "data" / "photos"
@@ -16,7 +17,7 @@ def photograph(name):
     >>> photograph("chelsea.png").shape
     torch.Size([3, 300, 451])
     """
-    from torchvision.io import ImageReadMode, decode_image
+    from PIL import Image
 
     if name not in NAMES:
         raise ValueError(f"unknown photograph {name!r}: allowed are {', '.join(NAMES)}")
@@ -24,5 +25,6 @@ def photograph(name):
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: bring it back with `git checkout data/photos`, or open the "
                                 "lesson from a checkout of the course, which has it")
-    data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-    return decode_image(data, mode=ImageReadMode.RGB)
+    with Image.open(path) as image:
+        pixels = np.array(image.convert("RGB"))             # (H, W, 3)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()

@@ -90,11 +90,7 @@ def next_start(start: int, jump: int, first_unit: int) -> int:
 
 
 def next_end(end: int, jump: int, last_unit: int) -> int:
-    """Last pixel after a layer whose output 0 ends at `last_unit` of its input.
-
-    >>> next_end(end=2, jump=2, last_unit=1)
-    4
-    """
+    """Last pixel after a layer whose output 0 ends at `last_unit` of its input."""
     return end + last_unit * jump
 
 

@@ -46,7 +46,7 @@ def trace(net: nn.Module, input_shape: Sequence[int] | Tensor) -> Trace:
     if lazy:
         raise ValueError(f"{lazy[0]} has no shape yet: run one batch through the net first, then trace it")
     with _as_it_was(net), torch.no_grad():
-        root = _Root(net)
+        root = _Root({"net": net})
         graph = _record(root)
         with torch.device("meta"):  # what forward creates on the way has no storage, either
             rows = _walk(root, graph, shape)
@@ -76,17 +76,11 @@ def _as_it_was(net):
             vars(module).update(attributes)
 
 
-# Recording
-
-class _Root(nn.Module):
+class _Root(nn.ModuleDict):
     """Calls the net, so that a single layer can be recorded and default arguments apply."""
 
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
     def forward(self, image):
-        return self.net(image)
+        return self["net"](image)
 
 
 class _Recorder(fx.Tracer):
@@ -111,9 +105,9 @@ def _record(root):
         while any(frame.name == "forward" for frame in frames[1:]):
             frames.pop(0)  # from the innermost forward on
         lines = "".join(f"\n  {frame.filename}:{frame.lineno}, in {frame.name}: {frame.line}" for frame in frames)
-        raise ValueError(f"trace cannot follow the net's forward: {error}{lines}\nIt calls forward once, with one image "
-                         "that has no numbers: no step may depend on the image's values or size (by if, for, int or "
-                         "len), or leave PyTorch.") from error
+        raise ValueError(f"trace cannot follow the net's forward: {error}{lines}\nIt calls forward once, with one "
+                         "image without numbers: no step may depend on the image's values or size (by if, for, int "
+                         "or len), or leave PyTorch.") from error
 
 
 # Walking
@@ -148,7 +142,8 @@ def _walk(root, graph, shape):
     return tuple(rows)
 
 
-_OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "truediv": "div", "setitem": "setitem_"}
+_OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "truediv": "div",
+              "setitem": "setitem_"}
 
 
 def _label(node, module):
@@ -174,8 +169,8 @@ def _run(node, module, rule, label, args, kwargs):
     if module is not None and tensors:
         _check_size(module, label, tensors[0])
     # Two short cuts, because PyTorch takes milliseconds for some of these on meta tensors.
-    if rule in SAME_SHAPE and len({(t.shape, t.dtype) for t in tensors}) == 1 and tensors[0].is_contiguous():
-        return tensors[0]
+    if rule in SAME_SHAPE and len({(t.shape, t.dtype) for t in tensors}) == 1:
+        return tensors[0].contiguous()
     if type(module) is nn.Linear:
         return tensors[0].new_empty(*tensors[0].shape[:-1], module.out_features)
     try:
@@ -203,9 +198,8 @@ def _without_storage(value):
 
 def _check_size(module, label, x):
     """Refuse a wrong number of channels or features in words."""
-    for attribute, dim, what in (("in_channels", 1, "channels"), ("in_features", -1, "features in the last dimension"),
-                                 ("num_features", 1, "channels"), ("num_channels", 1, "channels")):
-        needed = getattr(module, attribute, None)
+    for attribute, dim in (("in_channels", 1), ("num_features", 1), ("num_channels", 1), ("in_features", -1)):
+        needed, what = getattr(module, attribute, None), "channels" if dim == 1 else "features in the last dimension"
         if isinstance(needed, int) and x.dim() > 1 and x.shape[dim] != needed:
             raise ValueError(f"{label} takes {needed} {what}, got {x.shape[dim]} (an input of {times(x.shape)})")
     if isinstance(module, nn.BatchNorm2d) and x.dim() != 4:
@@ -220,14 +214,14 @@ def _follow(module, rule, name, kind, value, sources, args, kwargs):
     for source in sources:
         if source.reason:
             return Signal(value, None, source.reason, weights)
+    why = f"trace has no rule for {kind.rstrip('_')}"
     try:
-        if rule is None:
-            raise UnknownField(f"trace has no rule for {kind.rstrip('_')}")
-        return Signal(value, rule(value, *(args if module is None else (module, *args)), **kwargs), None, weights)
+        if rule is not None:
+            return Signal(value, rule(value, *(args if module is None else (module, *args)), **kwargs), None, weights)
     except UnknownField as error:
         why = str(error)
     except TypeError:  # the rule has other arguments
-        why = f"trace does not know this way of calling {kind.rstrip('_')}"
+        why += " called in this way"
     return Signal(value, None, f"from {name} on: {why}", weights)
 
 
@@ -237,21 +231,20 @@ def _first(value):
 
 def _matters(signal, sources):
     """Whether a function gets a row: it changes shape or field, joins branches, or has weights of its own."""
+    def state(s):
+        return s.field, s.reason, getattr(s.value, "shape", None)
+
     seen = [source for source in sources if source.seen]
-    if not signal.seen or not isinstance(signal.value, Tensor):
-        return False
-    first = seen[0]
-    return bool(len(seen) > 1 or signal.weights or (signal.field, signal.reason) != (first.field, first.reason)
-                or not isinstance(first.value, Tensor) or first.shape != signal.shape)
+    changes = len(seen) > 1 or signal.weights or any(state(source) != state(signal) for source in seen)
+    return bool(seen and changes and isinstance(signal.value, Tensor))
 
 
 def _multiply_adds(module, kind, value, args, kwargs):
     """Products with weights: of convolutions and linear layers, without biases and norms."""
-    if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear)):
-        weight = module.weight
-    elif module is None and kind in ("conv1d", "conv2d", "conv3d", "conv_transpose2d", "linear", "matmul"):
+    weight = module.weight if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear)) else None
+    if module is None and kind in ("conv1d", "conv2d", "conv3d", "conv_transpose2d", "linear", "matmul"):
         weight = args[1] if len(args) > 1 else kwargs.get("weight", kwargs.get("other"))
-    else:
+    if weight is None:
         return 0
     if kind == "matmul":  # x @ weight
         return value.numel() * weight.shape[0] if weight.weights else 0

@@ -24,6 +24,10 @@ def _pass(out, module, x):
     return x.field
 
 
+def _copy(out, x, *_, **__):  # may change the number type, or the layout in memory
+    return x.field
+
+
 # Windows
 
 def _pair(value):
@@ -149,8 +153,7 @@ def _reshape(out, x, *_, **__):
 
 
 def _flatten(out, x, start_dim=0, end_dim=-1):
-    rank = len(x.shape)
-    return x.field if end_dim % rank < rank - 2 else flattened(x)
+    return x.field if end_dim % len(x.shape) < len(x.shape) - 2 else flattened(x)
 
 
 def _permute(out, x, *dims):
@@ -163,9 +166,8 @@ def _transpose(out, x, dim0, dim1):
 
 
 def _expand(out, x, *_, **__):
-    for units, outputs in zip(x.shape[-2:], out.shape[-2:]):
-        if units not in (1, outputs) and not x.field.uniform:
-            raise UnknownField("it repeats the map side by side")
+    if any(units not in (1, outputs) for units, outputs in zip(x.shape[-2:], out.shape[-2:])) and not x.field.uniform:
+        raise UnknownField("it repeats the map side by side")
     return _elementwise(out, x)
 
 
@@ -214,7 +216,7 @@ _PASS = """
     """
 FUNCTIONS = {
     **dict.fromkeys(_PASS.split(), _elementwise),
-    **dict.fromkeys("contiguous clone detach to float double half bfloat16 type type_as".split(), lambda out, x, *_, **__: x.field),
+    **dict.fromkeys("contiguous clone detach to float double half bfloat16 type type_as".split(), _copy),
     **dict.fromkeys("mean sum amax amin max min std var prod logsumexp".split(), _reduce),
     **dict.fromkeys("reshape view reshape_as view_as squeeze unsqueeze unflatten".split(), _reshape),
     **dict.fromkeys("expand expand_as broadcast_to repeat tile".split(), _expand),
@@ -240,7 +242,7 @@ _PASSING = (
 # A module's rule gets the output, the module and its inputs.
 MODULES = {
     **dict.fromkeys(_PASSING, _pass),
-    **dict.fromkeys((nn.PReLU, nn.ChannelShuffle, nn.Softmax2d), lambda out, m, x: x.field),
+    **dict.fromkeys((nn.PReLU, nn.ChannelShuffle, nn.Softmax2d), lambda out, m, x: x.field),  # may refuse x
     nn.BatchNorm1d: lambda out, m, x: _batch_norm(out, x, m.running_mean, None),
     nn.BatchNorm2d: _batch_norm_2d,
     **dict.fromkeys((nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d), lambda out, m, x: _adaptive(out, x)),

@@ -43,9 +43,9 @@ class Row:
 _HEAD = ("name", "kind", "output shape", "parameters", "multiply-adds", "receptive field", "jump", "start")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
-    """The rows of a traced net, in execution order, with its totals; `print` shows them as a table.
+    """The rows of a traced net, in execution order, with its totals; shown as a table.
 
     `trace[3]` is the fourth row, `trace["features.3"]` the first with that name. `params` counts every
     parameter of the net once, `macs` every use of a weight.
@@ -74,7 +74,7 @@ class Trace:
                 return row
         raise KeyError(f"no row is named {key!r}; the names are {', '.join(dict.fromkeys(r.name for r in self.rows))}")
 
-    def __str__(self):
+    def __repr__(self):
         lines = [_HEAD, *map(_cells, self.rows), self._total]
         widths = [max(map(len, column)) for column in zip(*lines)]
         table = ["  ".join(cell.ljust(width) if i < 3 else cell.rjust(width)

@@ -86,15 +86,26 @@ def vgg(conv_arch, *, in_channels=1, num_classes=10, input_size=224, batch_norm=
     if min(height, width) < 1:
         raise ValueError(f"input_size {input_size} is too small: {len(rows)} blocks halve it {len(rows)} times, "
                          f"which needs at least {2 ** len(rows)} pixels a side")
-    blocks = []
-    for num_convs, out_channels, options in rows:
-        blocks.append(vgg_block(num_convs, in_channels, out_channels, **{"batch_norm": batch_norm, **options}))
-        in_channels = out_channels
+    blocks = vgg_blocks(rows, in_channels=in_channels, batch_norm=batch_norm)
+    _, out_channels, _ = rows[-1]
     return nn.Sequential(
         *blocks, nn.Flatten(),
-        nn.Linear(in_channels * height * width, hidden), nn.ReLU(), nn.Dropout(dropout),
+        nn.Linear(out_channels * height * width, hidden), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(hidden, num_classes))
+
+
+def vgg_blocks(conv_arch, *, in_channels=1, batch_norm=False):
+    """Build the blocks of a VGG alone, as a list, for a head of one's own; `conv_arch` is `vgg`'s.
+
+    >>> len(vgg_blocks("A", in_channels=3))
+    5
+    """
+    blocks = []
+    for num_convs, out_channels, options in _rows(conv_arch):
+        blocks.append(vgg_block(num_convs, in_channels, out_channels, **{"batch_norm": batch_norm, **options}))
+        in_channels = out_channels
+    return blocks
 
 
 def _rows(conv_arch):

@@ -69,12 +69,13 @@ def run(name, path, wrap=lambda data: data, **options):
     """Train the case `name` of CASES with the checkpoint `path`."""
     torch.manual_seed(5)
     net = make_net()
-    valid = [(torch.randn(6, 1, 6, 6), torch.arange(6) % 4)]
     if name == "augmentation, dropout, one-cycle SGD":
         data, more = Augmented(), {"schedule": one_cycle}
     elif name == "AdamW, plateau, best weights":
-        data, more = Augmented(), {"optimizer": adamw(net), "valid": valid, "patience": 9,
-                                   "schedule": lambda optimizer, steps: ReduceLROnPlateau(optimizer, patience=0)}
+        data = Augmented()
+        wrong = [(data.X, data.y + 4)]  # classes that training never sees, so that an early epoch stays best
+        more = {"optimizer": adamw(net), "valid": wrong, "patience": 9,
+                "schedule": lambda optimizer, steps: ReduceLROnPlateau(optimizer, patience=0)}
     elif name == "DataLoader shuffled by torch's generator":
         data, more = shuffled(), {"lr": 0.01}
     elif name == "DataLoader shuffled by its own generator":
@@ -129,7 +130,7 @@ def resumed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     for what in ("killed", "resumed"):
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        subprocess.run([sys.executable, __file__, what, folder], check=True, timeout=100, env=environment)
+        subprocess.run([sys.executable, __file__, what, folder], check=True, timeout=300, env=environment)
     return folder
 
 
@@ -155,7 +156,8 @@ def test_a_killed_run_goes_on_in_a_new_process_bit_for_bit(resumed, tmp_path, na
     a, b = (torch.load(path, weights_only=True) for path in (tmp_path / "unbroken.pt",
                                                              resumed / f"{CASES.index(name)}.pt"))
     same(a, b)
-    assert (a["best"] is not None) == (name == "AdamW, plateau, best weights")
+    if name == "AdamW, plateau, best weights":
+        assert a["best"]["epoch"] <= 2  # before the kill
 
 
 def fit_here(path, net=None, epochs=2, **options):
@@ -327,7 +329,8 @@ def test_an_existing_file_is_not_replaced_without_resume(tmp_path):
 
 
 def test_places_that_cannot_be_written_are_refused_before_training(tmp_path):
-    for path in (tmp_path / "missing" / "a.pt", tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "missing" / "a.pt", tmp_path / "file" / "a.pt", tmp_path):
         net = make_net()
         with pytest.raises(ValueError, match="checkpoint must name a file in an existing folder"):
             fit_here(path, net)
@@ -364,7 +367,8 @@ def test_files_of_others_are_refused_and_their_code_does_not_run(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     torch.save(make_net().state_dict(), "weights.pt")
     torch.save({"format": "course_lib.fit", "version": 99}, "newer.pt")
-    for name in ("weights.pt", "newer.pt"):
+    torch.save({"format": "another", "version": 1}, "another.pt")
+    for name in ("weights.pt", "newer.pt", "another.pt"):
         with pytest.raises(ValueError, match=f"{name} is not a checkpoint of fit, version 1"):
             fit_here(name, resume=True)
     torch.save(Malicious(), "malicious.pt")

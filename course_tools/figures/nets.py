@@ -1,6 +1,7 @@
 """Drawings of nets: the shapes that flow through one, where its weights and its work sit, what it says of a picture."""
 import math
 
+import numpy as np
 from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
@@ -77,7 +78,7 @@ def shelf(picture, names, rows, columns):
     """Draw one large picture, a grid of `rows` × `columns` places, with a name over each place."""
     height, width = picture.shape
     fig, ax = subplots(height=6.2 * height / width + 0.5)
-    ax.imshow(picture, cmap="gray")
+    ax.imshow(np.asarray(picture), cmap="gray")
     ax.xaxis.set_major_locator(MultipleLocator(width // columns))
     ax.yaxis.set_major_locator(MultipleLocator(height // rows))
     for i, name in enumerate(names):

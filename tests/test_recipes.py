@@ -1,0 +1,119 @@
+"""Recipes, and the terminal commands that run them."""
+
+import json
+
+import pytest
+import torch
+
+from course_lib import fashion_mnist
+from course_lib.__main__ import main
+from course_lib.recipes import RECIPES, MirrorAverage, Recipe, build, run_recipe, slim_vgg
+
+TINY = Recipe(arch=((1, 4),), epochs=1, lr=0.1, size=4, batch_size=1000)
+
+
+def test_slim_vgg_scores_the_largest_response_of_each_channel():
+    torch.manual_seed(0)
+    net = slim_vgg(((1, 8), (1, 16))).eval()
+    X = torch.randn(2, 1, 28, 28)
+    largest = net[1](net[0](X)).amax(dim=(2, 3))
+    torch.testing.assert_close(net(X), largest @ net[-1].weight.T + net[-1].bias)
+
+
+def test_slim_vgg_takes_what_vgg_takes():
+    assert slim_vgg("C", in_channels=3, num_classes=7)[-1].out_features == 7
+    with pytest.raises(ValueError, match="unknown net 'vgg16'"):
+        slim_vgg("vgg16")
+
+
+def test_mirror_average_gives_an_image_and_its_mirror_image_the_same_score_outside_training_only():
+    torch.manual_seed(0)
+    net = MirrorAverage(slim_vgg(((1, 4),), batch_norm=False))
+    X = torch.randn(3, 1, 8, 8)
+    torch.testing.assert_close(net.eval()(X), net(X.flip(3)))
+    torch.testing.assert_close(net(X), (net.net(X) + net.net(X.flip(3))) / 2)
+    assert torch.equal(net.train()(X), net.net(X))
+
+
+def test_recipe_92_is_built_of_vgg_blocks_and_fits_its_images():
+    recipe = RECIPES["92"]
+    net = build(recipe)
+    assert net(torch.zeros(2, 1, recipe.size, recipe.size)).shape == (2, 10)
+    assert recipe.size <= 32
+
+
+def test_a_run_reads_the_test_set_once_after_the_last_epoch(monkeypatch):
+    events = []
+
+    class Watched(list):
+        def __iter__(self):
+            events.append(self.name)
+            return super().__iter__()
+
+    def watched(*args, **options):
+        parts = [Watched([next(iter(part))]) for part in fashion_mnist(*args, **options)]
+        for name, part in zip(("train", "valid", "test"), parts):
+            part.name = name
+        return parts
+
+    monkeypatch.setattr("course_lib.recipes.fashion_mnist", watched)
+    result = run_recipe(Recipe(arch=((1, 4),), epochs=2, lr=0.1, size=4, batch_size=1000), progress=False)
+    assert events == ["train", "valid", "train", "valid", "test"]
+    assert len(result["valid_accuracy"]) == 2 and 0 < result["test_accuracy"] < 1 and result["seconds"] > 0
+
+
+def test_a_seed_gives_the_same_run_again_and_another_seed_another():
+    recipe = Recipe(arch=((1, 2),), epochs=1, lr=0.1, size=4, batch_size=5000, label_smoothing=0.1)
+    first, again, other = (run_recipe(recipe, seed=seed, device="cpu", progress=False) for seed in (3, 3, 4))
+    assert first["train_loss"] == again["train_loss"] != other["train_loss"]
+
+
+def test_unknown_recipe_names_those_that_exist():
+    with pytest.raises(ValueError, match="unknown recipe '91': allowed are 92"):
+        run_recipe("91")
+
+
+def test_trace_prints_the_papers_net_without_building_it(capsys):
+    assert main(["trace", "D"]) == 0
+    out = capsys.readouterr().out
+    assert "138,357,544" in out and "212" in out
+
+
+@pytest.mark.parametrize("net, expected", [("alexnet:paper", "60,965,224"), ("1x16,1x32", "431,929,288")])
+def test_trace_takes_every_net_and_an_architecture_of_ones_own(capsys, net, expected):
+    assert main(["trace", net]) == 0
+    assert expected in capsys.readouterr().out
+
+
+def test_train_writes_settings_and_result(tmp_path, capsys):
+    file = tmp_path / "run.json"
+    assert main(["train", "--arch", "1x2,1x4", "--size", "4", "--hidden", "8", "--batch-size", "5000", "--epochs", "1",
+                 "--lr", "0.1", "--seed", "5", "--json", str(file)]) == 0
+    run = json.loads(file.read_text())
+    assert run["settings"]["arch"] == [[1, 2], [1, 4]] and run["settings"]["lr"] == 0.1 and run["seed"] == 5
+    assert f"{100 * run['test_accuracy']:.2f} %" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_options_change_a_recipe(tmp_path):
+    file = tmp_path / "run.json"
+    assert main(["train", "92", "--arch", "1x2", "--size", "4", "--batch-size", "5000", "--epochs", "1",
+                 "--json", str(file)]) == 0
+    settings = json.loads(file.read_text())["settings"]
+    assert settings["epochs"] == 1 and settings["label_smoothing"] == RECIPES["92"].label_smoothing
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (["trace", "vgg16"], "unknown architecture 'vgg16'"),
+    (["trace", "1x16,2"], "unknown architecture '1x16,2'"),
+    (["trace", "D", "--size", "16"], "too small"),
+    (["train"], "name a recipe"),
+    (["train", "93.5"], "unknown recipe '93.5'"),
+    (["train", "--arch", "0x3"], "num_convs of block 1 must be"),
+    (["train", "92", "--epochs", "0"], "epochs must be"),
+    (["train", "92", "--json", "no/such/folder/run.json"], "make it first"),
+])
+def test_bad_arguments_end_in_one_sentence(arguments, sentence, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and "Traceback" not in error

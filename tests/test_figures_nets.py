@@ -52,10 +52,10 @@ def test_groups_share_the_axis_and_lose_their_label_there():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["p", "q"]
 
 
-def test_a_shelf_names_every_place_within_it():
-    ax, = shelf(torch.zeros(64, 160), [f"n{i}" for i in range(10)], rows=2, columns=5).axes
+def test_a_shelf_names_the_upper_row_above_it_and_the_lower_row_below():
+    ax, = shelf(torch.zeros(64, 160), [f"n{i}" for i in range(10)], columns=5).axes
     places = {text.get_text(): text.get_position() for text in ax.texts}
-    assert places["n0"] == (16, 0.5) and places["n7"] == (80, 32.5)
+    assert places["n0"] == (16, -1) and places["n7"] == (80, 65)
 
 
 def test_photographs_are_rgb_bytes_and_other_names_are_refused():

@@ -7,7 +7,7 @@ import torch
 
 from course_lib import fashion_mnist
 from course_lib.__main__ import main
-from course_lib.recipes import RECIPES, MirrorAverage, Recipe, build, run_recipe, slim_vgg
+from course_lib.recipes import RECIPES, Mirrored, Recipe, build, run_recipe, slim_vgg
 
 TINY = Recipe(arch=((1, 4),), epochs=1, lr=0.1, size=4, batch_size=1000)
 
@@ -26,13 +26,17 @@ def test_slim_vgg_takes_what_vgg_takes():
         slim_vgg("vgg16")
 
 
-def test_mirror_average_gives_an_image_and_its_mirror_image_the_same_score_outside_training_only():
+def test_mirrored_averages_outside_training_and_mirrors_a_random_half_in_training():
     torch.manual_seed(0)
-    net = MirrorAverage(slim_vgg(((1, 4),), batch_norm=False))
-    X = torch.randn(3, 1, 8, 8)
-    torch.testing.assert_close(net.eval()(X), net(X.flip(3)))
-    torch.testing.assert_close(net(X), (net.net(X) + net.net(X.flip(3))) / 2)
-    assert torch.equal(net.train()(X), net.net(X))
+    inner = torch.nn.Conv2d(1, 2, (1, 8))
+    net = Mirrored(inner)
+    X = torch.randn(200, 1, 1, 8)
+    torch.testing.assert_close(net.eval()(X), (inner(X) + inner(X.flip(3))) / 2)
+    torch.testing.assert_close(net(X), net(X.flip(3)))
+    trained, plain, mirrored = net.train()(X), inner(X), inner(X.flip(3))
+    is_plain = (trained == plain).flatten(1).all(1)
+    is_mirrored = (trained == mirrored).flatten(1).all(1)
+    assert (is_plain ^ is_mirrored).all() and 70 < is_plain.sum() < 130
 
 
 def test_recipe_92_is_built_of_vgg_blocks_and_fits_its_images():

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 from matplotlib.patches import Polygon
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+from matplotlib.ticker import FuncFormatter
 
 from course_lib.plots import COLOURS, subplots
 
@@ -29,7 +29,7 @@ def shapes(traced, title):
             ax.add_patch(Polygon(corners, facecolor=colour, alpha=shade, edgecolor="white", linewidth=0.5))
         label = f"{shape[0]}" if vector else f"{shape[0]}\n{shape[-2]}×{shape[-1]}"
         ax.text(x + (thick + lean) / 2, -tall / 2 - 0.5, label, ha="center", va="top", fontsize=10, linespacing=1.1)
-        x += thick + lean + 2.4 if vector else max(thick + lean + 1.6, 6.4)  # room for the label
+        x += thick + lean + 3.2 if vector else max(thick + lean + 1.6, 6.4)  # room for the label
     ax.set(xlim=(-0.8, x - 0.8), ylim=(-height / 2 - 4, height * 0.68), title=title)
     ax.axis("off")
     return fig
@@ -74,16 +74,14 @@ def _short(value):
     return f"{value:.3g}"
 
 
-def shelf(picture, names, rows, columns):
-    """Draw one large picture, a grid of `rows` × `columns` places, with a name over each place."""
+def shelf(picture, names, columns):
+    """Draw one large picture of two rows of `columns` places, with the names of the places above and below it."""
     height, width = picture.shape
-    fig, ax = subplots(height=6.2 * height / width + 0.5)
-    ax.imshow(np.asarray(picture), cmap="gray")
-    ax.xaxis.set_major_locator(MultipleLocator(width // columns))
-    ax.yaxis.set_major_locator(MultipleLocator(height // rows))
+    fig, ax = subplots(height=6.2 * height / width + 0.9)
+    ax.imshow(np.asarray(picture), cmap="gray", extent=(0, width, height, 0))
     for i, name in enumerate(names):
-        y, x = divmod(i, columns)
-        ax.text((x + 0.5) * width / columns, y * height / rows + 0.5, name, color="white", fontsize=10, ha="center",
-                va="top", bbox={"facecolor": "black", "alpha": 0.75, "edgecolor": "none", "pad": 1.5})
-    ax.set(title=f"One picture of {height}×{width} pixels, one pass", xlabel="pixels", ylabel="pixels")
+        row, column = divmod(i, columns)
+        ax.text((column + 0.5) * width / columns, (-1, height + 1)[row], name, fontsize=10, ha="center",
+                va=("bottom", "top")[row])
+    ax.axis("off")
     return fig

@@ -110,8 +110,6 @@ def _record(root):
                          "or len), or leave PyTorch.") from error
 
 
-# Walking
-
 def _walk(root, graph, shape):
     """Run the record on tensors without storage; a row for each layer, and for each function that matters."""
     modules, signals, rows, counted = dict(root.named_modules()), {}, [], set()
@@ -142,8 +140,7 @@ def _walk(root, graph, shape):
     return tuple(rows)
 
 
-_OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "truediv": "div",
-              "setitem": "setitem_"}
+_OPERATORS = dict(iadd="add_", isub="sub_", imul="mul_", itruediv="div_", truediv="div", setitem="setitem_")
 
 
 def _label(node, module):

@@ -11,14 +11,10 @@ from torch import nn
 
 from . import receptive_field as rf
 from .receptive_field import UnknownField
-from .trace_field import Field, Signal, flattened, joined, laid, mixed
+from .trace_field import Signal, flattened, laid, mixed
+from .trace_layout import elementwise, expand, flatten, getitem, join, part, permute, reshape, transpose
 
 # Value by value
-
-def _elementwise(out, *args, **kwargs):
-    tensors = [arg for arg in (*args, *kwargs.values()) if isinstance(arg, Signal) and arg.field]
-    return joined([(x.field, x.shape) for x in tensors], out.shape)
-
 
 def _pass(out, module, x):
     return x.field
@@ -119,7 +115,7 @@ def _softmax(out, x, dim=None, *_, **__):
 
 def _reduce(out, x, dim=None, *_, axis=None, other=None, **__):
     if isinstance(dim, Signal) or other is not None:  # torch.max(x, y)
-        return _elementwise(out, x, dim, other)
+        return elementwise(out, x, dim, other)
     out, rank = out[0] if isinstance(out, tuple) else out, len(x.shape)  # torch.max(x, dim) gives indices, too
     dim = axis if dim is None else dim
     dims = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
@@ -145,68 +141,6 @@ def _layer_norm(out, x, normalized_shape, *_, **__):
     return mixed(x, range(-len(normalized_shape), 0))
 
 
-# The same units, laid out anew
-
-def _reshape(out, x, *_, **__):
-    same = len(out.shape) > 2 and out.shape[-2:] == x.shape[-2:]  # only what lies in front is regrouped
-    return x.field if same else flattened(x)
-
-
-def _flatten(out, x, start_dim=0, end_dim=-1):
-    return x.field if end_dim % len(x.shape) < len(x.shape) - 2 else flattened(x)
-
-
-def _permute(out, x, *dims):
-    dims = dims[0] if isinstance(dims[0], (tuple, list)) else dims
-    return x.field if [dim % len(x.shape) for dim in dims[-2:]] == [*range(len(x.shape))][-2:] else flattened(x)
-
-
-def _transpose(out, x, dim0, dim1):
-    return x.field if max(dim0 % len(x.shape), dim1 % len(x.shape)) < len(x.shape) - 2 else flattened(x)
-
-
-def _expand(out, x, *_, **__):
-    if any(units not in (1, outputs) for units, outputs in zip(x.shape[-2:], out.shape[-2:])) and not x.field.uniform:
-        raise UnknownField("it repeats the map side by side")
-    return _elementwise(out, x)
-
-
-def _join(out, tensors, dim=0):
-    """cat and stack."""
-    spatial = dim % len(out.shape) >= len(out.shape) - 2
-    if spatial and any(x.field and not (x.field.uniform or x.field.scattered) for x in tensors):
-        raise UnknownField("it joins maps side by side along rows or columns, so their units follow different rules")
-    return _elementwise(out, *tensors)
-
-
-def _part(out, x, *_, **__):
-    """chunk, split, narrow: each part of the channels sees what the whole saw."""
-    part = out[0] if isinstance(out, (tuple, list)) else out
-    if not x.field.uniform and (x.field.scattered or part.shape[-2:] != x.shape[-2:]):
-        raise UnknownField("it takes a part along rows, columns or a flattened map; write x[:, :, a:b, c:d] instead")
-    return x.field
-
-
-def _getitem(out, x, index):
-    if isinstance(x.value, (tuple, list)) or x.field.uniform:
-        return x.field
-    index = list(index) if isinstance(index, tuple) else [index]
-    if x.field.scattered or any(not isinstance(i, (int, slice, type(None), type(...))) for i in index):
-        raise UnknownField("it picks units out of a flattened map, or picks them by a list or a tensor")
-    index = index if ... in index else [*index, ...]
-    rest = len(x.shape) - sum(i is not None and i is not ... for i in index)
-    at = index.index(...)
-    index[at:at + 1] = [slice(None)] * rest
-    field, sizes, lost = [], [], None in index[-2:]
-    for i, units, window in zip([i for i in index if i is not None][-2:], x.shape[-2:], (x.field.h, x.field.w)):
-        lost = lost or isinstance(i, int)
-        units = range(units)[i] if isinstance(i, slice) else range(i % units, i % units + 1)
-        field.append(rf.through(rf.sliding(1, units.step, -units.start), window))
-        sizes.append(len(units))
-    crop = Signal(x.value.new_empty(sizes), Field(*field))
-    return flattened(crop) if lost else crop.field
-
-
 _PASS = """
     relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish sigmoid tanh hardswish hardsigmoid hardtanh
     logsigmoid softplus softsign threshold tanhshrink hardshrink softshrink dropout dropout2d dropout1d alpha_dropout
@@ -215,13 +149,13 @@ _PASS = """
     maximum where lerp addcmul addcdiv
     """
 FUNCTIONS = {
-    **dict.fromkeys(_PASS.split(), _elementwise),
+    **dict.fromkeys(_PASS.split(), elementwise),
     **dict.fromkeys("contiguous clone detach to float double half bfloat16 type type_as".split(), _copy),
     **dict.fromkeys("mean sum amax amin max min std var prod logsumexp".split(), _reduce),
-    **dict.fromkeys("reshape view reshape_as view_as squeeze unsqueeze unflatten".split(), _reshape),
-    **dict.fromkeys("expand expand_as broadcast_to repeat tile".split(), _expand),
-    **dict.fromkeys("cat concat concatenate stack".split(), _join),
-    **dict.fromkeys("chunk split narrow".split(), _part),
+    **dict.fromkeys("reshape view reshape_as view_as squeeze unsqueeze unflatten".split(), reshape),
+    **dict.fromkeys("expand expand_as broadcast_to repeat tile".split(), expand),
+    **dict.fromkeys("cat concat concatenate stack".split(), join),
+    **dict.fromkeys("chunk split narrow".split(), part),
     **dict.fromkeys("softmax log_softmax softmin".split(), _softmax),
     **dict.fromkeys("adaptive_avg_pool2d adaptive_max_pool2d".split(), _adaptive),
     **dict.fromkeys("linear matmul".split(), _linear),
@@ -229,8 +163,8 @@ FUNCTIONS = {
     "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
     "interpolate": _interpolate, "upsample": _interpolate, "pad": _pad,
     "pixel_shuffle": _pixel_shuffle, "batch_norm": _batch_norm,
-    "group_norm": _all_of_it, "flatten": _flatten, "permute": _permute,
-    "transpose": _transpose, "getitem": _getitem,
+    "group_norm": _all_of_it, "flatten": flatten, "permute": permute,
+    "transpose": transpose, "getitem": getitem,
 }
 
 _PASSING = (
@@ -258,8 +192,8 @@ MODULES = {
     nn.InstanceNorm2d: lambda out, m, x: _batch_norm(out, x, m.running_mean, None),
     nn.GroupNorm: lambda out, m, x: _all_of_it(out, x),
     nn.Linear: lambda out, m, x: mixed(x, [-1]),
-    nn.Flatten: lambda out, m, x: _flatten(out, x, m.start_dim, m.end_dim),
-    nn.Unflatten: lambda out, m, x: _reshape(out, x),
+    nn.Flatten: lambda out, m, x: flatten(out, x, m.start_dim, m.end_dim),
+    nn.Unflatten: lambda out, m, x: reshape(out, x),
     nn.Upsample: lambda out, m, x: _interpolate(out, x, m.size, m.scale_factor, m.mode, m.align_corners,
                                                 m.recompute_scale_factor),
     nn.PixelShuffle: lambda out, m, x: _pixel_shuffle(out, x, m.upscale_factor),
@@ -267,7 +201,7 @@ MODULES = {
 
 
 # Rules of operations whose output has the shape of their input, or inputs: it need not be worked out.
-SAME_SHAPE = (_elementwise, _pass, _batch_norm_2d)
+SAME_SHAPE = (elementwise, _pass, _batch_norm_2d)
 
 
 def rule_for(module):

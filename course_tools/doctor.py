@@ -23,6 +23,7 @@ PROJECT = "from-convolution-to-vgg"
 PIP = f"{sys.executable} -m pip install"
 # Matrix products of 2048 x 2048, in GFLOP/s, on the two-core machine whose minutes the lessons state.
 REFERENCE = {"fp32": 228, "bf16": 963}
+MODULES = {"pillow": "PIL"}  # packages imported under another name
 
 
 @dataclass
@@ -46,7 +47,8 @@ def main(arguments) -> int:
     report("This machine", [*describe_machine(), *([] if arguments.fast else describe_speed())])
     missing = [finding for finding in findings if finding.fix and finding.needed]
     if len(missing) > 3 and (REPOSITORY / "pyproject.toml").exists():
-        print(f'{len(missing)} needed things are missing. In {REPOSITORY}:\n  {PIP} -c constraints.txt -e ".[lessons,tests]"')
+        print(f"{len(missing)} needed things are missing. In {REPOSITORY}:")
+        print(f'  {PIP} -c constraints.txt -e ".[lessons,tests]"')
         return 1
     for finding in findings:
         if finding.fix:
@@ -74,7 +76,7 @@ def check_packages() -> list[Finding]:
             continue
         if numbers(version) < numbers(minimum):
             findings.append(Finding(name, f"{version}, {minimum} or newer is needed", fix, needed))
-        elif needed and (error := import_error(name)):
+        elif needed and (error := import_error(MODULES.get(name, name))):
             findings.append(Finding(name, f"{version}, but broken: {error}", f"{fix} --force-reinstall --no-deps"))
         else:
             findings.append(Finding(name, version))

@@ -5,6 +5,7 @@
   test      unit tests, notebook checks, and the lessons compared with their stored outputs
   doctor    what is here, what will run how fast, what is missing and how to get it
   bench     measure speed and memory on this machine
+  breaks    break course_lib on purpose and see whether the lessons notice
 
 `python -m course_tools COMMAND --help` lists a command's options.
 """
@@ -25,7 +26,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m course_tools", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["lessons", "lab", "test", "doctor", "bench"], metavar="COMMAND")
+    parser.add_argument("command", choices=["lessons", "lab", "test", "doctor", "bench", "breaks"], metavar="COMMAND")
     command = parser.parse_args(argv[:1]).command
     options = argv[1:]
     try:

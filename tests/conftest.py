@@ -7,6 +7,8 @@ import pytest
 # Before anything imports torch; the scripts and kernels that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+collect_ignore = ["conftest.py"]  # it holds no doctest, and notebooks/ has a module of the same name
+
 
 @pytest.fixture(autouse=True)
 def no_window(monkeypatch):

@@ -32,14 +32,15 @@ from course_lib.recipes import run_recipe
 from .measure import REPOSITORY, in_new_process, in_turns, megabytes, seconds, wait_for_device, with_ratio
 
 TARGETS = {  # figure: (at least or at most, how much); a list counts by its mean
+    "time_to_92.seconds": ("≤", 35),
     "time_to_92.test_accuracy": ("≥", 0.92),
     "same_work.ratio": ("≥", 0.97),
     "data.224.ratio": ("≥", 4),
     "data.first_load.ours": ("≤", 0.6),
-    "trace.VGG-E.ratio": ("≤", 1),
-    "trace.VGG-E.megabytes": ("≤", 20),
-    "trace.AlexNet.ratio": ("≤", 1),
-    "trace.AlexNet.megabytes": ("≤", 20),
+    "trace.VGG-E.ratio": ("≤", 1 / 3),
+    "trace.VGG-E.megabytes": ("≤", 30),
+    "trace.AlexNet.ratio": ("≤", 1 / 3),
+    "trace.AlexNet.megabytes": ("≤", 30),
     "import.ratio": ("≤", 1.05),
 }
 
@@ -217,7 +218,7 @@ def _print_table(figures):
         if limit:
             mean = statistics.mean(value if isinstance(value, list) else [value])
             met = "met" if (mean >= limit[1] if limit[0] == "≥" else mean <= limit[1]) else "missed"
-            met = f"{limit[0]} {limit[1]}, {met}"
+            met = f"{limit[0]} {limit[1]:.3g}, {met}"
         table.add_row(name, _tell(value), met)
     Console().print(table)
 

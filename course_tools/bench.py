@@ -69,8 +69,6 @@ def run(only=None, quick=False, json_path=None):
     return figures
 
 
-# The parts: functions of `quick` that return figures
-
 def time_to_92(quick):
     """Train by the recipe, once a seed."""
     runs = [run_recipe("92", seed=seed, progress=False) for seed in range(1 if quick else 5)]
@@ -214,11 +212,11 @@ def _print_table(figures):
 
     table = Table("figure", "measured", "target", title="bench")
     for name, value in figures.items():
-        limit, met = TARGETS.get(name), ""
-        if limit:
+        met = ""
+        if limit := TARGETS.get(name):
             mean = statistics.mean(value if isinstance(value, list) else [value])
-            met = "met" if (mean >= limit[1] if limit[0] == "≥" else mean <= limit[1]) else "missed"
-            met = f"{limit[0]} {limit[1]:.3g}, {met}"
+            good = mean >= limit[1] if limit[0] == "≥" else mean <= limit[1]
+            met = f"{limit[0]} {limit[1]:.3g}, {'met' if good else 'missed'}"
         table.add_row(name, _tell(value), met)
     Console().print(table)
 

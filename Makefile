@@ -3,6 +3,10 @@
 #   make lessons               run every lesson here and now, into build/lessons/
 #   make lab                   open the lessons in JupyterLab
 #   make test                  unit tests, notebook checks, lessons compared with their stored outputs
+#   make site                  build the pages from the stored outputs, into build/site/
+#   make colab                 copies of the lessons for Colab, into build/colab/
+#   make test-pages            the pages and JupyterLab in a real browser; needs Chromium
+#   make test-all              make test and test-pages, then break the library on purpose and see that lessons notice
 #   make experiments           repeat the recorded experiments (long)
 #   make bench                 measure speed and memory on this machine
 #   make lessons CPU=1         with PyTorch's much smaller builds for CPUs
@@ -15,8 +19,18 @@ TOOLS = .venv/bin/python -m course_tools
 lessons lab test bench: .venv/installed
 	$(TOOLS) $@
 
+site colab: .venv/site
+	$(TOOLS) $@
+
+test-pages: site
+	.venv/bin/python -m pytest tests/browser
+
+test-all: test test-pages
+	$(TOOLS) breaks
+
+# Two at a time with one thread each, which for nets this small is faster than one after the other with two.
 experiments: .venv/installed
-	@status=0; for script in experiments/*.py; do .venv/bin/python "$$script" || status=1; done; exit $$status
+	@ls experiments/*.py | OMP_NUM_THREADS=1 xargs -P 2 -n 1 .venv/bin/python
 
 # `installing` stands in a new .venv until every step is done, so that what an interrupted set-up left is
 # thrown away. A finished .venv is only added to: without a network the lessons still run after a failed update.
@@ -34,4 +48,8 @@ experiments: .venv/installed
 	.venv/bin/python -m pip install --no-deps d2l==1.0.3
 	@rm -f .venv/installing && touch .venv/installed
 
-.PHONY: lessons lab test bench experiments
+.venv/site: .venv/installed pyproject.toml constraints.txt
+	.venv/bin/python -m pip install -c constraints.txt -e ".[site]"
+	@touch .venv/site
+
+.PHONY: lessons lab test site colab test-pages test-all bench experiments

@@ -26,4 +26,4 @@ def test_a_break_whose_place_is_gone_is_refused(tmp_path):
     (tmp_path / "course_lib").mkdir()
     (tmp_path / "course_lib" / "vgg.py").write_text("nothing\n")
     with pytest.raises(ValueError, match="stands 0 times in course_lib/vgg.py"):
-        breaks.apply(ALL[0], tmp_path)
+        breaks.apply({"file": "course_lib/vgg.py", "old": "something", "new": ""}, tmp_path)

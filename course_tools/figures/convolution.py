@@ -84,7 +84,7 @@ def windows(size, kernel, stride, padding, dilation, outputs):
         inside = 0 <= pixel < size
         ax.add_patch(Rectangle((pixel, -1), 0.92, 0.8, facecolor=SKY if inside else "white", edgecolor="#555555",
                                linestyle="-" if inside else "--"))
-        ax.text(pixel + 0.46, -0.6, str(pixel) if inside else "0", ha="center", va="center", fontsize=11)
+        ax.text(pixel + 0.46, -0.6, str(pixel) if inside else "pad", ha="center", va="center", fontsize=11)
     for output in range(outputs):
         start, y = output * stride - padding, output + 0.3
         ax.plot([start + 0.46, start + dilation * (kernel - 1) + 0.46], [y + 0.3] * 2, color=BLUE, linewidth=1.2)

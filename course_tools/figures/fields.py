@@ -72,7 +72,7 @@ def path_profiles(profiles, title):
     for label, counts in profiles.items():
         counts = np.asarray(counts, dtype=float)
         ax.plot((np.arange(len(counts)) + 0.5) / len(counts), counts / counts.max(), label=label)
-    ax.set(title=title, xlabel="place in the field, from its first pixel (0) to its last (1)", ylabel="paths, largest = 1",
+    ax.set(title=title, xlabel="place in the field, from its left edge (0) to its right edge (1)", ylabel="paths, largest = 1",
            xlim=(0, 1), ylim=(0, 1.05))
     ax.legend(loc="upper right")
     return fig

@@ -23,6 +23,7 @@ def through_depth(measured, title):
         ax.set(yscale="log", title=what, ylabel="size")
         ax.yaxis.set_major_locator(LogLocator(base=10, numticks=6))
         ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.set_ylim(bottom=max(ax.get_ylim()[0], 1e-8))     # what falls further leaves the picture, the others stay apart
     axes[1].set_xlabel("layer, from the picture to the scores")
     fig.suptitle(title, fontsize=12)
     if several:
@@ -65,6 +66,9 @@ def by_rate(runs, key, kinds, title, ylabel):
             values = runs.final(arm, key)
             ax.plot([rate] * len(values), values, marker, color=colour, alpha=0.7, markersize=5, linestyle="none")
     ax.set(xscale="log", title=title, xlabel="learning rate", ylabel=ylabel)
+    used = sorted({runs.arms[arm]["lr"] for arms in kinds.values() for arm in arms})
+    ax.set_xticks(used, [f"{rate:g}" for rate in used])
+    ax.minorticks_off()
     ax.legend(fontsize=10, frameon=False)
     return fig
 

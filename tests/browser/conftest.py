@@ -92,11 +92,16 @@ class Log:
         page.on("pageerror", lambda error: self.problems.append(f"exception: {error}"))
         page.on("request", self._request)
         page.on("response", lambda r: r.status >= 400 and self.problems.append(f"status {r.status}: {r.url}"))
-        page.on("requestfailed", lambda r: self.problems.append(f"failed request: {r.url}"))
+        page.on("requestfailed", self._failed)
 
     def _console(self, message):
         if message.type in ("error", "warning"):
             self.problems.append(f"console {message.type}: {message.text}")
+
+    def _failed(self, request):
+        # A page that is left gives up what it was still fetching, as the search page does with its excerpts.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed request: {request.url} ({request.failure})")
 
     def _request(self, request):
         if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):

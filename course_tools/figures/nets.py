@@ -29,7 +29,7 @@ def shapes(traced, title):
             ax.add_patch(Polygon(corners, facecolor=colour, alpha=shade, edgecolor="white", linewidth=0.5))
         label = f"{shape[0]}" if vector else f"{shape[0]}\n{shape[-2]}×{shape[-1]}"
         ax.text(x + (thick + lean) / 2, -tall / 2 - 0.5, label, ha="center", va="top", fontsize=10, linespacing=1.1)
-        x += thick + lean + 3.2 if vector else max(thick + lean + 1.6, 6.4)  # room for the label
+        x += thick + lean + 4.6 if vector else max(thick + lean + 1.6, 6.4)  # room for the label
     ax.set(xlim=(-0.8, x - 0.8), ylim=(-height / 2 - 4, height * 0.68), title=title)
     ax.axis("off")
     return fig

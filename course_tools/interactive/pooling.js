@@ -81,7 +81,7 @@ function buildPooling(figure) {
       canvases[n].setAttribute("aria-label", `${names()[n]}: ${layer.changes} of ${layer.outputs} changed`);
     });
     body.replaceChildren(...layers.slice(1).map((layer, n) => element("tr", {},
-      element("td", {}, names()[n + 1]), ...[layer.changes, layer.evenMoved].map((number) => element("td", {}, share(number, layer.outputs))))));
+      element("td", { style: "white-space: normal" }, names()[n + 1]), ...[layer.changes, layer.evenMoved].map((number) => element("td", {}, share(number, layer.outputs))))));
     said.textContent = `Moved by ${words(state.dy, "down", "up")} and ${words(state.dx, "to the right", "to the left")}.`;
   }
 

@@ -1,16 +1,19 @@
 """The library of the course "From Convolution to VGG": nets, tracing, data and training, made to be read.
 
-Read it in this order: `vgg`, `alexnet` (the nets), `weights` (what fills them), `receptive_field` and `trace` (what a
-net does to shapes and windows), `data`, `train` (the loop), `recipes`.
+Read it in this order: `vgg`, `alexnet`, `zfnet`, `googlenet`, `resnet` (the nets), `weights` (what fills them),
+`receptive_field` and `trace` (what a net does to shapes and windows), `data`, `train` (the loop), `recipes`.
 """
 
 from .alexnet import alexnet
 from .data import fashion_mnist
 from .dense import convolutionalize
+from .googlenet import googlenet
+from .resnet import resnet
 from .trace import trace
 from .train import evaluate, fit
 from .vgg import VGG_CONFIGS, vgg, vgg_block
 from .weights import initialise, load_official, preinitialise
+from .zfnet import zfnet
 
-__all__ = ["vgg_block", "vgg", "VGG_CONFIGS", "alexnet", "initialise", "preinitialise", "load_official",
-           "convolutionalize", "trace", "fashion_mnist", "fit", "evaluate"]
+__all__ = ["vgg_block", "vgg", "VGG_CONFIGS", "alexnet", "zfnet", "googlenet", "resnet", "initialise",
+           "preinitialise", "load_official", "convolutionalize", "trace", "fashion_mnist", "fit", "evaluate"]

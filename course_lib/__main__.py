@@ -2,6 +2,7 @@
 
     python -m course_lib trace D                                    a net's table: shapes, weights, work, fields
     python -m course_lib trace alexnet:paper --channels 1 --classes 10
+    python -m course_lib trace resnet:50 --size 320
     python -m course_lib train 92                                   a recipe by name, see course_lib/recipes.py
     python -m course_lib train --arch 1x16,1x32,2x64 --size 28 --hidden 128 --epochs 3 --lr 0.05 --json run.json
 """
@@ -11,19 +12,27 @@ import dataclasses
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from .alexnet import alexnet
+from .googlenet import googlenet
 from .recipes import RECIPES, Recipe, run_recipe
+from .resnet import RESNET_CONFIGS, resnet
 from .trace import trace
 from .vgg import VGG_CONFIGS, vgg
+from .zfnet import zfnet
 
-NETS = {
-    **{name: lambda name=name, **size: vgg(name, **size) for name in VGG_CONFIGS},
-    **{f"alexnet:{variant}": lambda variant=variant, **size: alexnet(variant, **size)
-       for variant in ("paper", "torchvision", "half")},
+SIZED = {  # name: builder, of the nets whose head depends on the input's size
+    **{name: partial(vgg, name) for name in VGG_CONFIGS},
+    **{f"alexnet:{variant}": partial(alexnet, variant) for variant in ("paper", "torchvision", "half")},
+    "zfnet": zfnet,
+}
+NETS = SIZED | {
+    **{f"googlenet:{variant}": partial(googlenet, variant) for variant in ("paper", "torchvision")},
+    **{f"resnet:{depth}": partial(resnet, depth) for depth in RESNET_CONFIGS},
 }
 
 
@@ -63,22 +72,23 @@ def _parser():
     return parser
 
 
-def _arch(text):
+def _arch(text, known=VGG_CONFIGS):
     """Turn "1x16,2x32" into ((1, 16), (2, 32)); leave the name of a configuration as it is."""
     if text in VGG_CONFIGS:
         return text
     try:
         return tuple((int(count), int(width)) for count, width in (pair.split("x") for pair in text.split(",")))
     except ValueError:
-        raise ValueError(f"unknown architecture {text!r}: allowed are {', '.join(VGG_CONFIGS)}, or blocks as "
+        raise ValueError(f"unknown architecture {text!r}: allowed are {', '.join(known)}, or blocks as "
                          f"(convolutions)x(channels), such as 1x16,2x32") from None
 
 
 def _trace(options):
-    build = NETS.get(options.net) or (lambda **size: vgg(_arch(options.net), **size))
+    build = NETS[options.net] if options.net in NETS else partial(vgg, _arch(options.net, NETS))
     size = options.size or (227 if options.net == "alexnet:paper" else 224)
+    sized = {"input_size": size} if options.net in SIZED or options.net not in NETS else {}
     with torch.device("meta"):                  # nothing is allocated: a table needs no weights
-        net = build(in_channels=options.channels, num_classes=options.classes, input_size=size)
+        net = build(in_channels=options.channels, num_classes=options.classes, **sized)
     print(trace(net, (1, options.channels, size, size)))
     return 0
 

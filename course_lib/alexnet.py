@@ -71,21 +71,13 @@ def alexnet(variant, *, in_channels=1, num_classes=10, input_size=None, dropout=
     check_count("in_channels", in_channels)
     check_count("num_classes", num_classes)
     check_dropout(dropout)
-    height, width = (_map_size(rows, side) for side in height_width(own_size if input_size is None else input_size))
+    height, width = (map_size(rows, side) for side in height_width(own_size if input_size is None else input_size))
     if min(height, width) < 1:
-        smallest = next(side for side in count(1) if _map_size(rows, side) >= 1)
+        smallest = next(side for side in count(1) if map_size(rows, side) >= 1)
         raise ValueError(f"input_size {input_size} is too small for alexnet({variant!r}): it needs at least "
                          f"{smallest} pixels a side")
-    layers = []
-    for row in rows:
-        layers += [nn.Conv2d(in_channels, row.channels, row.kernel, row.stride, row.padding, groups=row.groups),
-                   nn.ReLU()]
-        if row.lrn:
-            # The paper's k=2, n=5, α=1e-4, β=0.75; PyTorch divides α by n, the paper does not.
-            layers.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2))
-        if row.pool:
-            layers.append(nn.MaxPool2d(3, stride=2))  # windows overlap by a pixel
-        in_channels = row.channels
+    layers = conv_layers(rows, in_channels)
+    in_channels = rows[-1].channels
     first, second = nn.Linear(in_channels * height * width, hidden), nn.Linear(hidden, hidden)
     last = nn.Linear(hidden, num_classes)
     if variant == "paper":
@@ -95,10 +87,25 @@ def alexnet(variant, *, in_channels=1, num_classes=10, input_size=None, dropout=
     return nn.Sequential(*layers, nn.Flatten(), *head)
 
 
-def _map_size(rows, side):
+def conv_layers(rows, in_channels, *, ceil_mode=False):
+    """Return the rows' layers as a list; `ceil_mode` lets the poolings' last windows reach over the border."""
+    layers = []
+    for row in rows:
+        layers += [nn.Conv2d(in_channels, row.channels, row.kernel, row.stride, row.padding, groups=row.groups),
+                   nn.ReLU()]
+        if row.lrn:
+            # The paper's k=2, n=5, α=1e-4, β=0.75; PyTorch divides α by n, the paper does not.
+            layers.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2))
+        if row.pool:
+            layers.append(nn.MaxPool2d(3, stride=2, ceil_mode=ceil_mode))  # windows overlap by a pixel
+        in_channels = row.channels
+    return layers
+
+
+def map_size(rows, side, *, ceil_mode=False):
     """Return the side of the last feature map, in units; less than one if the input is too small."""
     for row in rows:
         side = (side + 2 * row.padding - row.kernel) // row.stride + 1
         if row.pool:
-            side = (side - 3) // 2 + 1
+            side = (side - 3 + ceil_mode) // 2 + 1
     return side

@@ -85,7 +85,7 @@ def test_course_lib_never_imports_course_tools(path):
     assert not [name for name in imported(path) if name.split(".")[0] == "course_tools"]
 
 
-NETS = {"_checks", "alexnet", "dense", "vgg", "weights"}
+NETS = {"_checks", "alexnet", "dense", "googlenet", "resnet", "vgg", "weights", "zfnet"}
 FIELDS = {"receptive_field", "trace", "trace_field", "trace_layout", "trace_rules", "trace_table"}
 DATA = {"data", "idx", "photographs"}
 ALLOWED = {  # what each group of modules may import of course_lib, besides its own
@@ -144,7 +144,7 @@ def test_course_lib_stays_small():
                 docstrings |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
         for number, line in enumerate(path.read_text().splitlines(), 1):
             lines += number not in docstrings and bool(line.strip()) and not line.strip().startswith("#")
-    assert lines <= 1800
+    assert lines <= 2200  # an hour's reading at 40 lines a minute
 
 
 def tracked():

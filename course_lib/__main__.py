@@ -4,6 +4,7 @@
     python -m course_lib trace alexnet:paper --channels 1 --classes 10
     python -m course_lib trace resnet:50 --size 320
     python -m course_lib train 92                                   a recipe by name, see course_lib/recipes.py
+    torchrun --nproc-per-node 2 -m course_lib train 92              the same on two processes
     python -m course_lib train --arch 1x16,1x32,2x64 --size 28 --hidden 128 --epochs 3 --lr 0.05 --json run.json
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 import torch
 
 from .alexnet import alexnet
+from .distributed import rank_and_world
 from .googlenet import googlenet
 from .recipes import RECIPES, Recipe, run_recipe
 from .resnet import RESNET_CONFIGS, resnet
@@ -108,6 +110,8 @@ def _train(options):
         changed["arch"] = _arch(options.arch)
     recipe = dataclasses.replace(base, **changed)
     result = run_recipe(recipe, seed=options.seed)
+    if rank_and_world()[0] > 0:                 # under torchrun, rank 0 speaks for all
+        return 0
     print(f"test accuracy {100 * result['test_accuracy']:.2f} % after {recipe.epochs} epochs, "
           f"{result['seconds']:.1f} s, {result['parameters']:,} parameters")
     if options.json:

@@ -9,9 +9,11 @@ generators of the training loader); data that draws from Python's or NumPy's gen
 import dataclasses
 import os
 import zipfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from .history import History
 
@@ -27,6 +29,22 @@ class Checkpoint:
         self.generators, self.device = find_generators(train), device
         # at the start, for a schedule changes on the way; `settings` is a dict of what else tells runs apart
         self.identity = identify(net, optimizer, scheduler, settings | {"random generators": len(self.generators)})
+
+    @contextmanager
+    def held(self):
+        """Keep other runs off this path; FileExistsError where one is at work. The system frees it if we are killed."""
+        lock = FileLock(f"{self.path}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise FileExistsError(f"another run, still at work, writes its checkpoint to {self.path}: give another path, "
+                                  "or end that run first") from None
+        try:
+            yield
+        finally:
+            with suppress(PermissionError):  # Windows deletes no open file; there, release does it
+                Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
     def save(self, history, best):
         """Write the run as it is now; `best` is None or a dict of plain types and tensors."""

@@ -1,5 +1,6 @@
 """Where a net computes, and in which precision."""
 
+import os
 from contextlib import nullcontext
 
 import torch
@@ -8,12 +9,21 @@ import torch
 def pick_device(device=None):
     """Return `device` as a `torch.device`; None is the accelerator if there is one, else the CPU.
 
+    Under `torchrun` each process of a machine takes an accelerator of its own; ValueError where there are too few.
+
     >>> pick_device("cpu")
     device(type='cpu')
     """
-    if device is None and torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator()
-    return torch.device("cpu" if device is None else device)
+    if device is not None or not torch.accelerator.is_available():
+        return torch.device("cpu" if device is None else device)
+    accelerator = torch.accelerator.current_accelerator()
+    if "LOCAL_RANK" not in os.environ:
+        return accelerator
+    place, count = int(os.environ["LOCAL_RANK"]), torch.accelerator.device_count()
+    if place >= count:
+        raise ValueError(f"process {place} of this machine has no accelerator of its own, as there are {count}: start "
+                         f"torchrun with --nproc-per-node {count}, or give device='cpu'")
+    return torch.device(accelerator.type, place)
 
 
 def has_bf16(device):

@@ -5,12 +5,15 @@ from contextlib import contextmanager, nullcontext
 import torch
 import torch.nn.functional as F
 
+from .distributed import add, sharded
+
 
 def evaluate(net, batches, *, device=None):
     """Return `(loss, accuracy)` of `net` on `batches` of `(X, y)`: cross-entropy, and the share that is right.
 
     Both are exact means over images, whatever the batches' sizes, in the net's own precision. Each child's
     training mode is left as it was. `device=None` is where the net is. Raises `ValueError` without batches.
+    Under `torchrun` all processes call it together, each scores its share, and all get the same answer.
 
     >>> net = torch.nn.Linear(2, 2)
     >>> _ = torch.nn.init.eye_(net.weight), torch.nn.init.zeros_(net.bias)
@@ -45,28 +48,32 @@ class Sums:
         self.total, self.images = torch.zeros(2, dtype=exact, device=device), 0  # loss, number right
 
     def add(self, batch_loss, scores, y):
-        """Add a batch: its mean loss, scores (B, K) and labels (B,)."""
+        """Add a batch: its mean loss, scores (B, K) and labels (B,); an empty one (a process's share) adds nothing."""
+        if not len(y):
+            return
         self.total += torch.stack([batch_loss.detach().to(self.total) * len(y), (scores.argmax(1) == y).sum()])
         self.images += len(y)
 
     def means(self, name, epoch=0):
-        """Return mean loss and accuracy: this reads from the device, and waits for it."""
+        """Return mean loss and accuracy over all processes' images: this reads from the device, and waits for it."""
+        loss, right, images = add(torch.cat([self.total, self.total.new_tensor([self.images])])).tolist()
+        self.images = round(images)
         if not self.images:
             raise ValueError(f"{name} gave no batch" + (
                 f" in epoch {epoch + 1}: an iterator or generator can be gone through only once; give a DataLoader "
                 "or a list" if epoch else ": it is empty, or a generator that was used up before"))
-        loss, right = self.total.tolist()
         return loss / self.images, right / self.images
 
 
 def moved(batches, device):
-    """Yield each `(X, y)` on the device."""
-    for batch in batches:
-        if not (isinstance(batch, (tuple, list)) and len(batch) == 2
-                and all(isinstance(part, torch.Tensor) for part in batch)):
-            raise TypeError(f"expected batches (X, y) of two tensors, got {type(batch).__name__}: {str(batch)[:60]}; "
-                            "a Dataset goes into a DataLoader first")
-        yield tuple(part.to(device, non_blocking=device.type == "cuda") for part in batch)
+    """Yield this process's share of each `(X, y)`, on the device: alone, the whole of it."""
+    with sharded(batches) as ours:
+        for batch in batches:
+            if not (isinstance(batch, (tuple, list)) and len(batch) == 2
+                    and all(isinstance(part, torch.Tensor) for part in batch)):
+                raise TypeError(f"expected batches (X, y) of two tensors, got {type(batch).__name__}: "
+                                f"{str(batch)[:60]}; a Dataset goes into a DataLoader first")
+            yield tuple(part[ours(len(part))].to(device, non_blocking=device.type == "cuda") for part in batch)
 
 
 def mean_loss(loss, scores, y):

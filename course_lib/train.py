@@ -9,6 +9,7 @@ writes checkpoints, stops early. `evaluate` is in evaluation.py.
 
 import math
 import time
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from ._checks import check_count
 from .checkpoint import Checkpoint, check_path, random_state, set_random_state
 from .device import forward_context, pick_device
+from .distributed import check_same, own_random, parallel, rank_and_world, same_buffers, same_random, weighted
 from .evaluation import Sums, evaluate, evaluation_sums, mean_loss, modes_kept, moved
 from .history import History
 from .progress import reporter
@@ -53,8 +55,14 @@ def fit(net, train, valid=None, *, epochs, loss=F.cross_entropy, optimizer=None,
     returns the history of the finished epochs. `callback(history, net)` watches after each epoch: random
     numbers it draws change nothing. Each child's training mode is left as it was.
 
+    Several processes. Under `torchrun` each trains on its share of every batch, with DistributedDataParallel: of
+    `train.shard(rank, world)` where that exists, else of a slice. All must be given the same batches in the same
+    order. Gradients are weighted by images, so the step is the whole batch's, but for batch norm, which normalises
+    by its own share. Rank 0 alone prints and writes; all return the same history (but for seconds) and weights.
+
     Raises `ValueError` or `TypeError` for arguments that make no sense, `FileExistsError` for a checkpoint
-    that would be overwritten, `DivergedError` when a loss is not finite.
+    that would be overwritten or that another run writes, `DivergedError` when a loss is not finite,
+    `MemoryError` when a batch does not fit into memory.
 
     >>> data = [(torch.eye(2), torch.tensor([0, 1]))]
     >>> history = fit(torch.nn.Linear(2, 2), data, epochs=20, lr=1.0, device="cpu", progress=False)
@@ -71,41 +79,49 @@ def fit(net, train, valid=None, *, epochs, loss=F.cross_entropy, optimizer=None,
     num_batches = _length(train)
     scheduler, plateau = _schedulers(schedule, optimizer, num_batches, valid, epochs)
 
+    rank, _ = rank_and_world()
+    model = parallel(net, device)
     history, best = History(), None  # best: loss, epoch and weights, kept for `patience`
     keeper = checkpoint and Checkpoint(checkpoint, net, optimizer, plateau or scheduler, train, device,
                                        {"lr": lr, "validation": valid is not None})
-    if keeper and keeper.path.exists():
-        history, best = keeper.load()
-    watch = reporter(progress, epochs, done=len(history), batches=num_batches)
-    with watch, modes_kept(net):
-        try:
-            for epoch in range(len(history), epochs):
-                if patience and best and epoch - best["epoch"] >= patience:
-                    break
-                _set_epoch(train, epoch)
-                start = time.perf_counter()
-                sums = _train_epoch(net, train, loss, optimizer, scheduler, device, forward, watch)
-                trained = sums.means("train", epoch)  # the epoch's one synchronisation
-                seconds = time.perf_counter() - start
-                validated = None
-                if valid is not None:
-                    validated = evaluation_sums(net, valid, loss, device, forward).means("valid", epoch)
-                _refuse_divergence(trained, validated, optimizer, checkpoint, history)
-                if plateau:
-                    plateau.step(validated[0])
-                history.add(trained, validated, sums.images, seconds)
-                if patience and (best is None or validated[0] < best["loss"]):
-                    weights = {name: value.clone() for name, value in net.state_dict().items()}
-                    best = {"loss": validated[0], "epoch": epoch + 1, "weights": weights}
-                if keeper:
-                    keeper.save(history, best)
-                random = random_state(device)
-                watch(history, net)
-                if callback:
-                    callback(history, net)
-                set_random_state(random, device)
-        except KeyboardInterrupt:
-            watch.interrupted()
+    writing = keeper if rank == 0 else None
+    with writing.held() if writing else nullcontext(), modes_kept(net):
+        if keeper and keeper.path.exists():
+            history, best = keeper.load()
+        check_same(len(history), "the epochs that are done")
+        with reporter(progress and rank == 0, epochs, done=len(history), batches=num_batches) as watch:
+            try:
+                for epoch in range(len(history), epochs):
+                    if patience and best and epoch - best["epoch"] >= patience:
+                        break
+                    _set_epoch(train, epoch)
+                    start = time.perf_counter()
+                    sums = _train_epoch(model, train, loss, optimizer, scheduler, device, forward, watch)
+                    trained = sums.means("train", epoch)  # the epoch's one synchronisation
+                    seconds = time.perf_counter() - start
+                    same_buffers(net)
+                    validated = None
+                    if valid is not None:
+                        validated = evaluation_sums(net, valid, loss, device, forward).means("valid", epoch)
+                    _refuse_divergence(trained, validated, optimizer, checkpoint, history)
+                    if plateau:
+                        plateau.step(validated[0])
+                    history.add(trained, validated, sums.images, seconds)
+                    if patience and (best is None or validated[0] < best["loss"]):
+                        weights = {name: value.clone() for name, value in net.state_dict().items()}
+                        best = {"loss": validated[0], "epoch": epoch + 1, "weights": weights}
+                    if writing:
+                        writing.save(history, best)
+                    random = random_state(device)
+                    watch(history, net)
+                    if callback:
+                        callback(history, net)
+                    set_random_state(random, device)
+            except KeyboardInterrupt:
+                watch.interrupted()
+            except (RuntimeError, MemoryError) as error:
+                _explain_memory(error, checkpoint, history)
+                raise
     if patience and best:
         net.load_state_dict(best["weights"])
     return history
@@ -115,12 +131,15 @@ def _train_epoch(net, train, loss, optimizer, scheduler, device, forward, watch)
     """Go through the training batches once: this is the loop."""
     net.train()
     sums = Sums(device)
-    for X, y in moved(train, device):
+    same_random()
+    for i, (X, y) in enumerate(moved(train, device)):
+        if i == 0:                                   # from here on, the order of the images is drawn
+            own_random()
         with forward:
             scores = net(X)                          # (B, K)
         batch_loss = mean_loss(loss, scores, y)
         optimizer.zero_grad()
-        batch_loss.backward()
+        weighted(batch_loss, len(y)).backward()
         optimizer.step()
         if scheduler:
             scheduler.step()
@@ -181,6 +200,16 @@ def _refuse_divergence(trained, validated, optimizer, checkpoint, history):
     raise DivergedError(f"the {part} loss of epoch {len(history) + 1} is {value}. Usual causes: a learning rate "
                         f"that is too large (now {rate:g}), images that are not normalised or contain NaN, "
                         f"initial weights that are too large{after}", history)
+
+
+def _explain_memory(error, checkpoint, history):
+    """Raise MemoryError in place of what PyTorch says where memory runs out; leave other errors alone."""
+    if not (isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)):
+        return
+    after = f" {checkpoint} holds the last good epoch: go on with resume=True." if checkpoint and len(history) else ""
+    raise MemoryError(f"memory ran out in epoch {len(history) + 1}. Take smaller batches (batch_size), smaller images "
+                      f"(size) or a narrower net; on a GPU restart the kernel, which frees what earlier cells hold."
+                      f"{after}") from error
 
 
 def _set_epoch(train, epoch):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR, ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader, TensorDataset
@@ -227,6 +228,44 @@ def test_a_failing_write_is_an_error_and_leaves_the_last_good_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
     assert torch.load(path, weights_only=True)["epoch"] == 1
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_last_good_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.pt"
+    fit_here(path, epochs=1)
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="could not write the checkpoint .*a.pt.*No space left.*before it is intact"):
+            fit_here(path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+    assert len(fit_here(path, resume=True)) == 2  # and the run goes on once there is room
+
+
+def test_two_runs_on_one_path_are_told_apart_and_the_first_goes_on(tmp_path):
+    refused = []
+
+    def second(history, net):
+        written = (tmp_path / "a.pt").read_bytes()
+        for resume in (False, True):
+            with pytest.raises(FileExistsError) as caught:
+                fit_here(tmp_path / "a.pt", resume=resume)
+            refused.append(str(caught.value))
+        assert (tmp_path / "a.pt").read_bytes() == written
+
+    assert len(fit_here(tmp_path / "a.pt", callback=second)) == 2
+    assert "another run, still at work" in refused[1] and "resume=True" in refused[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_two_processes_on_one_path_are_told_apart_before_the_first_has_written(tmp_path):
+    first = FileLock(tmp_path / "a.pt.lock")
+    with first, pytest.raises(FileExistsError, match="another run, still at work, writes its checkpoint to .*a.pt"):
+        fit_here(tmp_path / "a.pt")
+    assert not (tmp_path / "a.pt").exists()
 
 
 def test_stopping_by_hand_while_writing_leaves_the_last_good_file(tmp_path, monkeypatch):

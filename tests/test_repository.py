@@ -91,10 +91,11 @@ DATA = {"data", "idx", "photographs"}
 ALLOWED = {  # what each group of modules may import of course_lib, besides its own
     "nets": (NETS, set()),
     "trace": (FIELDS, {"_checks"}),
-    "data": (DATA, {"_checks", "device"}),
+    "data": (DATA, {"_checks", "device", "distributed"}),
     "plots": ({"plots"}, set()),
     "device": ({"device"}, set()),
-    "training": ({"train", "evaluation", "checkpoint"}, {"_checks", "device", "history", "progress"}),
+    "distributed": ({"distributed"}, set()),
+    "training": ({"train", "evaluation", "checkpoint"}, {"_checks", "device", "distributed", "history", "progress"}),
     "history": ({"history"}, {"plots"}),
     "progress": ({"progress"}, {"history", "plots"}),
 }

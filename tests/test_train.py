@@ -481,3 +481,50 @@ def test_evaluate_works_where_the_net_is_and_moves_it_when_told(monkeypatch):
 def test_evaluate_refuses_to_average_nothing():
     with pytest.raises(ValueError, match="batches gave no batch: it is empty"):
         evaluate(make_net(), [])
+
+
+# Memory
+
+def too_much():
+    torch.empty(10**15)  # PyTorch's own error on a CPU
+
+
+def memory_error():
+    raise MemoryError
+
+
+def out_of_memory():
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+class Hungry(nn.Module):
+    """Asks for too much memory in its fourth batch."""
+
+    def __init__(self, ask):
+        super().__init__()
+        self.net, self.ask, self.batches = make_net(), ask, 0
+
+    def forward(self, X):
+        self.batches += self.training
+        if self.batches == 4:
+            self.ask()
+        return self.net(X)
+
+
+@pytest.mark.parametrize("ask", [too_much, memory_error, out_of_memory])
+def test_memory_that_runs_out_is_said_with_what_to_do_and_the_checkpoint_stays(tmp_path, ask):
+    path = tmp_path / "run.pt"
+    with pytest.raises(MemoryError, match=r"memory ran out in epoch 2.*batch_size.*run.pt holds the last good epoch"):
+        quiet_fit(Hungry(ask), make_batches(), epochs=3, checkpoint=path)
+    state = torch.load(path, weights_only=True)
+    assert state["epoch"] == 1 and all(torch.isfinite(value).all() for value in state["model"].values())
+    assert len(quiet_fit(Hungry(int), make_batches(), epochs=3, checkpoint=path, resume=True)) == 3
+
+
+def test_other_errors_of_a_net_are_left_as_they_are():
+    class Broken(nn.Linear):
+        def forward(self, X):
+            raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="^shapes do not fit$"):
+        quiet_fit(Broken(2, 2), [(torch.eye(2), torch.tensor([0, 1]))], epochs=1)

@@ -5,6 +5,7 @@
   data         fashion_mnist against d2l's loader with its four workers, at three sizes; the first load
   trace        trace against torchinfo, in seconds; the memory that trace takes beside the net
   import       importing course_lib against importing torch
+  processes    two processes with one thread each against one with two threads, in images a second
 
 Leave the machine alone meanwhile. `--quick` measures next to nothing, to see that every part works.
 """
@@ -16,7 +17,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import statistics
 import tempfile
 import time
 import warnings
@@ -29,21 +29,9 @@ import course_lib
 from course_lib.device import pick_device
 from course_lib.recipes import run_recipe
 
+from .bench_table import print_table
 from .measure import REPOSITORY, in_new_process, in_turns, megabytes, seconds, wait_for_device, with_ratio
-
-TARGETS = {  # figure: (at least or at most, how much); a list counts by its mean
-    "time_to_92.seconds": ("≤", 35),
-    "time_to_92.test_accuracy": ("≥", 0.92),
-    "same_work.ratio": ("≥", 0.97),
-    "data.224.ratio": ("≥", 4),
-    "data.first_load.ours": ("≤", 0.6),
-    "trace.VGG-E.ratio": ("≤", 1 / 3),
-    "trace.VGG-E.megabytes": ("≤", 30),
-    "trace.AlexNet.ratio": ("≤", 1 / 3),
-    "trace.AlexNet.megabytes": ("≤", 30),
-    "import.ratio": ("≤", 1.05),
-}
-
+from .processes import processes
 
 def run(only=None, quick=False, json_path=None):
     """Measure the parts named in `only` (default: all), print a table, return the figures as a flat dict.
@@ -62,7 +50,7 @@ def run(only=None, quick=False, json_path=None):
         start = time.perf_counter()
         figures |= PARTS[name](quick)
         print(f"{name}: measured in {time.perf_counter() - start:.0f} s", flush=True)
-    _print_table(figures)
+    print_table(figures)
     if json_path:
         text = json.dumps({**figures, **_circumstances(quick)}, indent=1, ensure_ascii=False)
         Path(json_path).write_text(text + "\n", encoding="utf-8")
@@ -193,7 +181,8 @@ def importing(quick):
     return with_ratio(figures, "import", "course_lib", "torch")
 
 
-PARTS = {"time_to_92": time_to_92, "same_work": same_work, "data": data, "trace": trace, "import": importing}
+PARTS = {"time_to_92": time_to_92, "same_work": same_work, "data": data, "trace": trace, "import": importing,
+         "processes": processes}
 
 
 # How it is told
@@ -204,27 +193,6 @@ def _optional(module, part, install):
     except ImportError as error:
         print(f"{part}: {module.partition('.')[0]} is left out, since it cannot be imported ({error}); {install}")
         return None
-
-
-def _print_table(figures):
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("figure", "measured", "target", title="bench")
-    for name, value in figures.items():
-        met = ""
-        if limit := TARGETS.get(name):
-            mean = statistics.mean(value if isinstance(value, list) else [value])
-            good = mean >= limit[1] if limit[0] == "≥" else mean <= limit[1]
-            met = f"{limit[0]} {limit[1]:.3g}, {'met' if good else 'missed'}"
-        table.add_row(name, _tell(value), met)
-    Console().print(table)
-
-
-def _tell(value):
-    if isinstance(value, list):
-        return f"{_tell(statistics.mean(value))} ({_tell(min(value))} to {_tell(max(value))})"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
 
 
 def _circumstances(quick):

@@ -9,6 +9,14 @@ def check_count(name, value):
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
+def check_whole(name, value, last=None):
+    """Refuse anything but a whole number from 0 on, up to `last` where it is given; return it."""
+    allowed = "of at least 0" if last is None else f"from 0 to {last}"
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0 or (last is not None and value > last):
+        raise ValueError(f"{name} must be a whole number {allowed}, got {value!r}")
+    return value
+
+
 def check_dropout(value):
     """Refuse anything but a probability."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:

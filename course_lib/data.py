@@ -12,14 +12,14 @@ only while it is needed, and no worker processes are.
 """
 
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ._checks import check_count
+from ._checks import check_count, check_whole
 from .device import pick_device
+from .distributed import share
 from .idx import load_fashion_mnist
 
 MEAN, STD = 0.2860, 0.3530  # of the training pixels, scaled to [0, 1]
@@ -45,7 +45,7 @@ def fashion_mnist(batch_size, *, size=28, valid=5000, root=None, device=None, au
     >>> X.shape, X.dtype, y.shape, y.dtype
     (torch.Size([256, 1, 32, 32]), torch.float32, torch.Size([256]), torch.int64)
     """
-    _check_whole("valid", valid, 59999)
+    check_whole("valid", valid, 59999)
     device = _check_device(device)
     options = dict(size=size, seed=seed)
     Batches(torch.empty(0, 28, 28), torch.empty(0), batch_size, **options)  # refuse bad options before reading
@@ -64,7 +64,8 @@ class Batches:
     labels. A batch is `X`, float32 `(B, 1, size, size)`, normalised, and `y`, int64 `(B,)`, on the
     device of `images`; the last may be smaller. `len()` counts batches, `num_images` images.
     With `shuffle` the order, with `augment` mirror images and shifts are drawn anew for each epoch
-    that `set_epoch` names. They depend on seed and epoch alone, not on batch size or device.
+    that `set_epoch` names. They depend on seed and epoch alone, not on batch size or device. After
+    `shard(rank, world)` each iteration gives one process's share of every batch, which may be empty.
 
     >>> images = torch.arange(5 * 784).reshape(5, 28, 28) % 256
     >>> batches = Batches(images.to(torch.uint8), torch.arange(5), batch_size=2, shuffle=True)
@@ -83,11 +84,12 @@ class Batches:
         check_count("batch_size", batch_size)
         check_count("size", size)
         self.images, self.labels, self.batch_size, self.size = images, labels, batch_size, size
-        self.shuffle, self.augment, self.seed, self.epoch = shuffle, augment, _check_whole("seed", seed), 0
+        self.shuffle, self.augment, self.seed, self.epoch = shuffle, augment, check_whole("seed", seed), 0
+        self.place = (0, 1)
 
     @property
     def num_images(self):
-        """The number of images in the set."""
+        """The number of images in the set, whoever's share they are."""
         return len(self.images)
 
     def __len__(self):
@@ -99,7 +101,11 @@ class Batches:
 
     def set_epoch(self, epoch):
         """Choose the order and the augmentation of the iterations that start from now on."""
-        self.epoch = _check_whole("epoch", epoch)
+        self.epoch = check_whole("epoch", epoch)
+
+    def shard(self, rank, world):
+        """Give process `rank` of `world` its share of every batch from now on; `shard(0, 1)` gives all back."""
+        self.place = rank, world
 
     def __iter__(self):
         return self._batches(*self._draw())  # drawn now: a later set_epoch leaves this iteration alone
@@ -117,7 +123,8 @@ class Batches:
 
     def _batches(self, order, mirror, shift):
         for start in range(0, self.num_images, self.batch_size):
-            now = slice(start, start + self.batch_size)
+            ours = share(min(self.batch_size, self.num_images - start), *self.place)
+            now = slice(start + ours.start, start + ours.stop)
             images = self.images.index_select(0, order[now])  # (B, 28, 28), bytes still
             if self.augment:
                 images = mirror_and_shift(images, mirror[now], shift[now])
@@ -162,13 +169,6 @@ def _resize(images, size):  # bilinear, (B, 1, 28, 28) -> (B, 1, size, size)
     columns = interpolate(torch.eye(before)[None, None], size=(before, size))[0, 0]  # (28, size)
     resized = torch.from_numpy(np.empty((len(images), 1, size, size), dtype=np.float32))
     return torch.matmul(tall, columns, out=resized)
-
-
-def _check_whole(name, value, last=None):
-    allowed = "of at least 0" if last is None else f"from 0 to {last}"
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0 or (last is not None and value > last):
-        raise ValueError(f"{name} must be a whole number {allowed}, got {value!r}")
-    return value
 
 
 def _check_device(device):

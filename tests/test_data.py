@@ -393,3 +393,24 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_read(monkey
 def test_an_epoch_that_is_no_whole_number_is_refused(small):
     with pytest.raises(ValueError, match="epoch must be a whole number of at least 0, got -1"):
         small(4).set_epoch(-1)
+
+
+# Shares
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_shares_of_all_processes_are_the_batches_in_order(world):
+    images = torch.randint(0, 256, (37, 28, 28), dtype=torch.uint8)
+    for batch_size in (8, 36, 64):  # the last batch has 5, 1 and 37 pictures
+        batches = Batches(images, torch.arange(37), batch_size, size=32, shuffle=True, augment=True)
+        expected, parts = list(batches), []
+        for rank in range(world):
+            batches.shard(rank, world)
+            parts.append(list(batches))
+            assert len(parts[-1]) == len(batches) == len(expected)
+        for i, (X, y) in enumerate(expected):
+            assert torch.equal(torch.cat([part[i][0] for part in parts]), X)
+            assert torch.equal(torch.cat([part[i][1] for part in parts]), y)
+            sizes = [len(part[i][1]) for part in parts]
+            assert max(sizes) - min(sizes) <= 1
+        batches.shard(0, 1)
+        assert all(torch.equal(a, b) for one, two in zip(batches, expected, strict=True) for a, b in zip(one, two))

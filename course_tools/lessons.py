@@ -142,7 +142,7 @@ def run(notebook, folder: Path, *, timeout: int = 600, on_cell=None) -> Result:
 
 
 class PeakMemory:
-    """Samples, ten times a second, the resident memory of a process and its children."""
+    """Samples, ten times a second, the memory of a process and its children; on Linux, what they share counts once."""
 
     def __init__(self):
         self.pid, self.peak, self.stopped = None, 0, threading.Event()
@@ -167,9 +167,15 @@ class PeakMemory:
             with contextlib.suppress(psutil.Error):  # one may end between the question and the answer
                 kernel = psutil.Process(self.pid)
                 family = [kernel, *kernel.children(recursive=True)]
-                self.peak = max(self.peak, sum(process.memory_info().rss for process in family))
+                self.peak = max(self.peak, sum(map(_memory, family)))
             if self.stopped.wait(0.1):
                 return
+
+
+def _memory(process) -> int:
+    """Bytes of resident memory; pages shared with other processes in part (PSS), where the system tells."""
+    memory = process.memory_full_info()
+    return getattr(memory, "pss", 0) or memory.rss
 
 
 def set_minutes(notebook, seconds: float) -> None:

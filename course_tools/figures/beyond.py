@@ -18,12 +18,18 @@ def sampled_stripes(x, stripes, strides):
 
 
 def occlusion(pictures, maps, names):
-    """Draw pictures, (N, H, W), above maps of a probability by the place of the square that covered the picture."""
+    """Draw pictures, (N, H, W), above maps of a probability by the centre of the square that covered the picture.
+
+    The squares moved over the whole picture in equal steps, so a map covers its middle, and is drawn there.
+    """
     fig, axes = subplots(2, len(pictures), height=4.6)
     for (above, below), picture, values, name in zip(np.asarray(axes).T, pictures, maps, names):
         above.imshow(np.asarray(picture), cmap="gray")
         above.set_title(name, fontsize=11)
-        shades = below.imshow(np.asarray(values), vmin=0, vmax=1)
+        high, wide = np.shape(picture)
+        edge = (wide - 2 * np.shape(values)[0]) / 2        # steps of two pixels
+        shades = below.imshow(np.asarray(values), vmin=0, vmax=1, extent=(edge, wide - edge, high - edge, edge))
+        below.set(xlim=(0, wide), ylim=(high, 0))
         for ax in (above, below):
             ax.axis("off")
     bar = fig.colorbar(shades, ax=axes[1], location="bottom", aspect=40, pad=0.04)
@@ -43,5 +49,7 @@ def cost_and_accuracy(runs, key, costs, title, xlabel):
                 linestyle="none", label=arm)
         ax.plot(costs[arm], runs.mean(arm, key), "_", color=COLOURS[number], markersize=22, markeredgewidth=2.5)
     ax.set(xscale="log", title=title, xlabel=xlabel, ylabel="validation accuracy")
+    ax.set_xticks([costs[arm] for arm in runs.arms], [f"{costs[arm]:.0f}" for arm in runs.arms])
+    ax.minorticks_off()
     ax.legend(fontsize=10)
     return fig

@@ -13,7 +13,10 @@ import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_lib.googlenet import googlenet
+from course_lib.resnet import resnet
 from course_lib.trace import trace
+from course_lib.zfnet import zfnet
 
 
 class Calls(nn.Module):
@@ -253,6 +256,17 @@ def test_a_nan_reaches_the_predicted_units_in_every_layer_of(name):
     if name == "inception_v3":  # 1×7 and 7×1 kernels: rows and columns differ
         told = min(told, assert_nan_agrees(net, (1, 3, short, long), 1, cut=long // 5 + 3))
     assert told > layers * 0.6  # the cut runs through most layers, from one side at least
+
+
+@pytest.mark.filterwarnings("ignore:TF32")
+@pytest.mark.parametrize("name, build, long", [
+    ("zfnet", lambda: zfnet(input_size=(600, 47)), 600), ("googlenet", lambda: googlenet("paper"), 700),
+    ("resnet", lambda: resnet(18), 700)])
+def test_a_nan_reaches_the_predicted_units_in_the_course_s_own(name, build, long):
+    torch.manual_seed(0)
+    net, short = build().eval(), 47
+    told = assert_nan_agrees(net, (1, 1, long, short), 0, cut=long // 5 + 3)
+    assert told > len(trace(net, (1, 1, long, short))) * 0.6
 
 
 OTHERS = ("alexnet vgg11 vgg13 vgg19 resnet34 resnet101 resnext50_32x4d wide_resnet50_2 squeezenet1_0 squeezenet1_1 "

@@ -3,6 +3,7 @@
 #   make lessons               run every lesson here and now, into build/lessons/
 #   make lab                   open the lessons in JupyterLab
 #   make test                  unit tests, notebook checks, lessons compared with their stored outputs
+#   make preflight             the evening before class: try everything here, write one report
 #   make site                  build the pages from the stored outputs, into build/site/
 #   make colab                 copies of the lessons for Colab, into build/colab/
 #   make test-pages            the pages and JupyterLab in a real browser; needs Chromium
@@ -16,7 +17,7 @@ PYTHON ?= python3
 CPU ?=
 TOOLS = .venv/bin/python -m course_tools
 
-lessons lab test bench: .venv/installed
+lessons lab test preflight bench: .venv/installed
 	$(TOOLS) $@
 
 site colab: .venv/site
@@ -52,4 +53,4 @@ experiments: .venv/installed
 	.venv/bin/python -m pip install -c constraints.txt -e ".[site]"
 	@touch .venv/site
 
-.PHONY: lessons lab test site colab test-pages test-all bench experiments
+.PHONY: lessons lab test preflight site colab test-pages test-all bench experiments

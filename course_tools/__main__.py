@@ -3,6 +3,7 @@
   lessons   run every lesson here and now, into build/lessons/
   lab       open the lessons in JupyterLab
   test      unit tests, notebook checks, and the lessons compared with their stored outputs
+  preflight everything that a class needs, tried on this machine, and one report of it
   doctor    what is here, what will run how fast, what is missing and how to get it
   bench     measure speed and memory on this machine
   breaks    break course_lib on purpose and see whether the lessons notice
@@ -20,7 +21,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-COMMANDS = ["lessons", "lab", "test", "doctor", "bench", "breaks", "site", "colab"]
+COMMANDS = ["lessons", "lab", "test", "preflight", "doctor", "bench", "breaks", "site", "colab"]
 INSTALL = f'{sys.executable} -m pip install -c constraints.txt -e ".[lessons,tests]"'
 
 

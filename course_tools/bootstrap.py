@@ -11,8 +11,9 @@ import importlib.util, os, subprocess, sys
 def missing():
     return importlib.util.find_spec("course_lib") is None
 
-if missing() and os.path.isdir("../course_lib"):  # a checkout that was not installed
-    sys.path.insert(0, os.path.abspath(".."))
+for up in ("..", "../.."):  # a checkout that was not installed
+    if missing() and os.path.isdir(up + "/course_lib"):
+        sys.path.insert(0, os.path.abspath(up))
 if missing():
     source = os.environ.get("COURSE_SOURCE", "ADDRESS")
     if not source:
@@ -31,7 +32,7 @@ def address(pyproject: Path | None = None) -> str:
 def bootstrap_source(source: str | None = None) -> str:
     """The cell's text, installing from `source` (by default `address()`).
 
-    >>> bootstrap_source("course.whl").splitlines()[9]
+    >>> bootstrap_source("course.whl").splitlines()[10]
     '    source = os.environ.get("COURSE_SOURCE", "course.whl")'
     """
     return _SOURCE.replace("ADDRESS", address() if source is None else source)

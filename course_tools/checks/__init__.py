@@ -1,0 +1,64 @@
+"""Checks of the exercises: `check("corr2d", corr2d)` answers at once, in words, without a network.
+
+`exercise.py` says what an exercise is and compares, `nets.py` looks into nets, `wire.py` carries questions and
+replies between a grader and a student's kernel, `lesson_N.py` holds the exercises of lesson N.
+"""
+
+import difflib
+import functools
+import importlib
+import os
+import re
+
+from course_tools.checks.exercise import Exercise, WrongAnswer, replies
+
+LESSONS = range(9)
+
+
+def check(name: str, answer) -> None:
+    """Prints whether `answer` solves the exercise `name`: what came, what was expected, the likely mistake.
+
+    Raises `WrongAnswer`, with the same words, where nbgrader executes the notebook (it sets NBGRADER_EXECUTION), so
+    that a wrong answer costs its points. Anywhere else a wrong answer raises nothing and the notebook runs on.
+    The questions that `answer` is asked are always the same ones, except in `make grade`, which draws them anew.
+    Raises ValueError for a name that no exercise has.
+
+    >>> check("output_size", lambda n, k, padding, stride: (n + 2 * padding - k) // stride + 1)
+    ✓ output_size: right for strides that do not divide, too; the rest of the input is left over.
+    """
+    exercise = find(name)
+    try:
+        praise = exercise.judge(lambda questions: replies(exercise, answer, questions), seed=0)
+    except WrongAnswer as wrong:
+        if "NBGRADER_EXECUTION" in os.environ:
+            raise
+        print(wrong)
+    else:
+        print(f"✓ {name}: {praise}")
+
+
+def find(name: str) -> Exercise:
+    """The exercise called `name`."""
+    if name not in exercises():
+        near = difflib.get_close_matches(str(name), exercises(), n=1)
+        raise ValueError(
+            f"there is no exercise called {name!r}"
+            + (f"; is it {near[0]!r}?" if near else f"; there are {', '.join(exercises())}")
+        )
+    return exercises()[name]
+
+
+@functools.cache
+def exercises() -> dict[str, Exercise]:
+    """Every exercise by name, in the order of the lessons."""
+    modules = [importlib.import_module(f"course_tools.checks.lesson_{number}") for number in LESSONS]
+    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+
+
+def lesson_of(name: str) -> int:
+    """The number of the lesson that the exercise `name` belongs to.
+
+    >>> lesson_of("corr2d")
+    1
+    """
+    return int(re.search(r"lesson_(\d)", find(name).right.__module__).group(1))

@@ -1,0 +1,231 @@
+"""What an exercise is, and how an answer is compared with the right one.
+
+An exercise asks questions, which are drawn from a seed, so that no constant and no answer to one example passes. The
+answer's replies are compared with those of a right solution; where they differ, they are compared with what each of
+the usual mistakes would have replied, and the mistake that fits gives the hint. Questions and replies are plain data,
+so that `make grade` can ask a student's kernel from outside and judge in a process that the student cannot reach.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+CLOSE = 1e-4  # relative, and absolute for numbers below one: another order of summation passes, another rule does not
+
+
+class WrongAnswer(AssertionError):
+    """An answer that is not right; its text says what came, what was expected and what probably went wrong."""
+
+    def __init__(self, name: str, came: str, expected: str, hint: str):
+        super().__init__(f"✗ {name}: not yet.\n  came:     {came}\n  expected: {expected}\n  hint:     {hint}")
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """Stands for a reply that is not plain data, such as a module where a tensor was expected."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Stands for a reply that did not come, because the answer stopped with an error."""
+
+    kind: str
+    text: str
+
+
+def call(answer, *question):
+    """The usual probe: calls the student's function with the question's values."""
+    return answer(*question)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    `questions(generator)` returns a list of tuples of plain data, `right(*question)` the right reply. `mistakes` are
+    pairs of a function that goes wrong in a usual way, and the hint for it. `probe(answer, *question)` turns an answer
+    into a reply; whatever it is, the same probe is put to `right` and to the mistakes. `verdict(questions, replies)`,
+    for exercises with more than one right reply, returns None or what came, what was expected and a hint.
+    """
+
+    name: str
+    questions: Callable
+    praise: str
+    right: Callable
+    mistakes: tuple[tuple[Callable, str], ...] = ()
+    probe: Callable = call
+    verdict: Callable | None = None
+
+    def judge(self, ask: Callable, seed: int) -> str:
+        """Asks `ask(questions)` for the replies and returns the praise, or raises `WrongAnswer`."""
+        questions = self.questions(torch.Generator().manual_seed(seed))
+        came = ask(copy.deepcopy(questions))
+        if not isinstance(came, list) or len(came) != len(questions):
+            raise WrongAnswer(self.name, show(came), f"{len(questions)} replies", "the answer could not be asked.")
+        for question, reply in zip(questions, came):
+            if (problem := unusable(reply)) is not None:
+                hint = self._mistake(questions, came) or problem[1]
+                raise WrongAnswer(self.name, problem[0], f"a reply to {show_call(self.name, question)}", hint)
+        if self.verdict is not None:
+            problem = self.verdict(questions, came)
+        else:
+            problem = self._compare(questions, came)
+        if problem is not None:
+            raise WrongAnswer(self.name, *problem)
+        return self.praise
+
+    def _compare(self, questions, came):
+        truth = replies(self, self.right, questions)
+        wrong = [number for number in range(len(truth)) if not agree(came[number], truth[number])]
+        if not wrong:
+            return None
+        first = wrong[0]
+        got, expected = difference(came[first], truth[first])
+        return (
+            f"{got}, for {show_call(self.name, questions[first])}",
+            expected,
+            self._hint(questions, came, truth, wrong),
+        )
+
+    def _mistake(self, questions, came) -> str | None:
+        """The hint of the mistake that replies as `came` does, to every question."""
+        for mistake, hint in self.mistakes:
+            if all(map(agree, came, replies(self, mistake, questions))):
+                return hint
+        return None
+
+    def _hint(self, questions, came, truth, wrong) -> str:
+        if (hint := self._mistake(questions, came)) is not None:
+            return hint
+        if len(came) > 1 and all(agree(reply, came[0]) for reply in came):
+            return "the same reply to every question: does your code use what it is given?"
+        if any(agree(came[number], value) for number in wrong[:1] for value in questions[number]):
+            return "this is what the function was given, unchanged."
+        if len(wrong) < len(came):
+            return f"right for {len(came) - len(wrong)} of {len(came)} questions: what is special about this one?"
+        if isinstance(truth[wrong[0]], torch.Tensor) and shape_of(came[wrong[0]]) == shape_of(truth[wrong[0]]):
+            return "the shape is right and the numbers are not: work out one of them by hand and compare."
+        return "work through this one by hand, step by step, and compare with your code."
+
+
+def replies(exercise: Exercise, answer, questions) -> list:
+    """What `answer` replies to each of `questions`, as plain data; an error becomes a `Failure`."""
+    with torch.random.fork_rng(devices=[]):
+        return [_reply(exercise.probe, answer, copy.deepcopy(question)) for question in questions]
+
+
+def _reply(probe, answer, question):
+    torch.manual_seed(0)
+    try:
+        return plain(probe(answer, *question))
+    except Exception as error:  # whatever a student's code raises is an answer to be explained
+        return Failure(type(error).__name__, str(error).strip().partition("\n")[0][:300])
+
+
+def plain(value):
+    """`value` as plain data: tensors on the CPU, numbers, strings, None, and lists and dicts of these."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().clone()
+    if value is None or isinstance(value, (bool, int, float, str, Unusual, Failure)):
+        return value
+    if hasattr(value, "__array__") and hasattr(value, "dtype"):  # numpy's arrays and numbers
+        return torch.as_tensor(value)
+    if isinstance(value, (list, tuple, range)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return Unusual(type(value).__name__)
+
+
+def unusable(reply):
+    """What came and a hint where `reply` cannot be compared with anything, else None."""
+    if isinstance(reply, Failure) and reply.kind == "NotImplementedError":
+        return "NotImplementedError", "this one is still to be written."
+    if isinstance(reply, Failure):
+        return f"{reply.kind}: {reply.text}", "your code stopped with this error; call it by hand with such values."
+    if reply is None:
+        return "None", "the function gives nothing back: does it end in a `return`?"
+    if isinstance(reply, Unusual):
+        return f"an object of type {reply.kind}", "a number, a tensor or a list is expected here: is one call missing?"
+    return None
+
+
+def agree(came, truth) -> bool:
+    """Whether `came` is as good as `truth`: numbers and tensors nearly equal, lists item by item."""
+    if isinstance(truth, torch.Tensor) or isinstance(came, torch.Tensor):
+        came, truth = tensor(came), tensor(truth)
+        if came is None or truth is None or came.shape != truth.shape:
+            return False
+        return torch.allclose(came.double(), truth.double(), rtol=CLOSE, atol=CLOSE, equal_nan=True)
+    if isinstance(truth, (int, float)) and isinstance(came, (int, float)):
+        if isinstance(truth, int) and isinstance(came, int):
+            return came == truth
+        return came == truth or math.isclose(came, truth, rel_tol=CLOSE, abs_tol=1e-7)
+    if isinstance(truth, list) and isinstance(came, list):
+        return len(came) == len(truth) and all(map(agree, came, truth))
+    if isinstance(truth, dict) and isinstance(came, dict):
+        return came.keys() == truth.keys() and all(agree(came[key], truth[key]) for key in truth)
+    return type(came) is type(truth) and came == truth
+
+
+def tensor(value) -> torch.Tensor | None:
+    """`value` as a tensor, or None where it is none and cannot become one."""
+    if isinstance(value, torch.Tensor):
+        return value
+    try:
+        return torch.tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def shape_of(value) -> tuple | None:
+    """The shape of what can be taken for a tensor, else None."""
+    value = tensor(value)
+    return None if value is None else tuple(value.shape)
+
+
+def difference(came, truth) -> tuple[str, str]:
+    """Both in words; of two dicts or long lists, the first thing in which they differ."""
+    if isinstance(came, dict) and isinstance(truth, dict):
+        for key in truth:
+            if key not in came or not agree(came[key], truth[key]):
+                got, expected = difference(came.get(key), truth[key])
+                return f"{key}: {got}", f"{key}: {expected}"
+    if isinstance(came, list) and isinstance(truth, list) and len(came) == len(truth) > 4:
+        for number, (got, expected) in enumerate(zip(came, truth)):
+            if not agree(got, expected):
+                return f"at place {number}: {show(got)}", f"at place {number}: {show(expected)}"
+    return show(came), show(truth)
+
+
+def show(value) -> str:
+    """`value` in few words.
+
+    >>> show(torch.zeros(3, 224, 224)), show(2 / 3), show((1, "A"))
+    ('a tensor of shape (3, 224, 224)', '0.666667', "[1, 'A']")
+    """
+    if isinstance(value, torch.Tensor):
+        if value.numel() == 1 or value.numel() <= 12 and value.dim() == 1:
+            return show(value.tolist())
+        shape = f"a tensor of shape {tuple(value.shape)}"
+        return f"{shape}: {show(value.tolist())}" if 1 < value.numel() <= 12 else shape
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        text = f"[{', '.join(show(item) for item in value)}]"
+        return text if len(text) <= 200 else f"{text[:190]} …]"
+    if isinstance(value, dict):
+        text = f"{{{', '.join(f'{key}: {show(item)}' for key, item in value.items())}}}"
+        return text if len(text) <= 200 else f"{text[:190]} …}}"
+    return repr(value)
+
+
+def show_call(name: str, question) -> str:
+    """The question as a call of the exercise's function."""
+    return f"{name}({', '.join(show(value) for value in question)})"

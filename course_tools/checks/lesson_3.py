@@ -1,0 +1,239 @@
+"""Exercises of lesson 3: AlexNet out of its table, somebody's mistake, the paper's normalisation, weights and "
+"work."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_tools.checks.exercise import Exercise
+from course_tools.checks.nets import describe
+
+ROWS = [(96, 11, 4, 0, True), (256, 5, 1, 2, True), (384, 3, 1, 1, False), (384, 3, 1, 1, False), (256, 3, 1, 1, True)]
+
+
+def table_questions(generator):
+    thin = [(channels // 16, *row) for channels, *row in ROWS]
+    small = [(5, 3, 1, 1, False), (7, 3, 2, 1, True)]
+    return [(thin, 3, 10, 67, 12), (small, 1, int(torch.randint(2, 9, (1,), generator=generator)), 12, 6)]
+
+
+def net_from(
+    rows,
+    in_channels,
+    num_classes,
+    input_size,
+    hidden,
+    relu=True,
+    pool=lambda wanted: wanted,
+    dropout=0.5,
+    head=3,
+    last=(),
+):
+    layers, side = [], input_size
+    for out_channels, kernel, stride, padding, pooled in rows:
+        layers += [nn.Conv2d(in_channels, out_channels, kernel, stride, padding)] + [nn.ReLU()] * relu
+        side = (side + 2 * padding - kernel) // stride + 1
+        in_channels = out_channels
+        if pool(pooled):
+            layers.append(nn.MaxPool2d(3, 2))
+            side = (side - 3) // 2 + 1
+    widths = [in_channels * side * side, *[hidden] * (head - 1)]
+    layers.append(nn.Flatten())
+    for before, after in zip(widths, widths[1:]):
+        layers += [nn.Linear(before, after), *[nn.ReLU()] * relu, nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], num_classes), *last)
+
+
+def build(answer, rows, in_channels, num_classes, input_size, hidden):
+    """Probe: what the net is that the student's function builds."""
+    return describe(
+        answer, (rows, in_channels, num_classes, input_size, hidden), (2, in_channels, input_size, input_size)
+    )
+
+
+def walk_questions(generator):
+    questions = []
+    for wrong in ((2,), (0, 3), (3, 4), (1,)):
+        side, walk = int(torch.randint(60, 230, (1,), generator=generator)), []
+        n = side
+        for number, (_, kernel, stride, padding, pooled) in enumerate(ROWS):
+            n = (n + 2 * padding - kernel) // stride + 1
+            shown = n + (2 if number in wrong else 0)
+            walk.append((f"conv {number + 1}", kernel, stride, padding, shown))
+            n = shown
+        questions.append((walk, side))
+    return questions
+
+
+def errors(walk, n, size=lambda n, k, s, p: (n + 2 * p - k) // s + 1):
+    found = []
+    for name, kernel, stride, padding, written in walk:
+        if size(n, kernel, stride, padding) != written:
+            found.append([name, size(n, kernel, stride, padding)])
+        n = written
+    return found or [["none", 0]]
+
+
+def written_instead(walk, n):
+    name = errors(walk, n)[0][0]
+    return [name, next(row[-1] for row in walk if row[0] == name)]
+
+
+def lrn_questions(generator):
+    X = [torch.randn(shape, generator=generator) * 3 for shape in ((2, 6, 3, 3), (1, 9, 2, 4))]
+    return [(X[0], 5, 2.0, 1e-1, 0.75), (X[1], 3, 1.0, 0.5, 0.5), (X[1], 5, 2.0, 1e-4, 0.75)]
+
+
+def lrn(X, size, k, alpha, beta):
+    return F.local_response_norm(
+        X, size, alpha * size, beta, k
+    )  # PyTorch divides alpha by the size; the paper does not
+
+
+def summed(X, window):
+    """The sum over `window` of neighbouring channels, a list of offsets."""
+    reach = max(map(abs, window))
+    padded = F.pad(X, (0, 0, 0, 0, reach, reach))
+    return sum(padded[:, reach + offset : reach + offset + X.shape[1]] for offset in window)
+
+
+def cost_questions(generator):
+    drawn = torch.randint(1, 30, (2, 2), generator=generator).tolist()
+    return [
+        (3, 96, 11, 55, 1),
+        (96, 256, 5, 27, 2),
+        (9216, 4096, 1, 1, 1),
+        *((4 * a, 8 * b, 3, 13, 4) for a, b in drawn),
+    ]
+
+
+def cost(c_in, c_out, kernel, side, groups):
+    weights = c_in // groups * c_out * kernel**2
+    return [weights, weights * side**2]
+
+
+EXERCISES = [
+    Exercise(
+        "alexnet_from",
+        table_questions,
+        "rows, pooling, head: the same shapes and the same outputs as the reference.",
+        right=net_from,
+        probe=build,
+        mistakes=(
+            (
+                lambda *q: net_from(*q, relu=False),
+                "there is no ReLU in it: without one, all these layers are one linear map.",
+            ),
+            (
+                lambda *q: net_from(*q, last=[nn.ReLU()]),
+                "a ReLU behind the last layer: scores may be negative, and a score of zero gives no gradient.",
+            ),
+            (lambda *q: net_from(*q, last=[nn.Softmax(1)]), "a softmax at the end: `F.cross_entropy` does it itself."),
+            (lambda *q: net_from(*q, dropout=0.0), "dropout is missing: it stands behind the first two linear layers."),
+            (lambda *q: net_from(*q, head=2), "the head has two linear layers; AlexNet's has three."),
+            (
+                lambda *q: net_from(*q, pool=lambda wanted: True),
+                "every row is pooled. Only where the row's last entry is True.",
+            ),
+            (
+                lambda *q: net_from(*q, pool=lambda wanted: False),
+                "no row is pooled. Pool with 3×3 and stride 2 where the row's last entry is True.",
+            ),
+        ),
+    ),
+    Exercise(
+        "first_error",
+        walk_questions,
+        "and the rows behind it are innocent.",
+        right=lambda walk, n: errors(walk, n)[0],
+        mistakes=(
+            (lambda walk, n: errors(walk, n)[-1], "the last row that is wrong. The first is wanted."),
+            (
+                written_instead,
+                "the right row, with the height that the table *writes*. Give back the one that the formula gives.",
+            ),
+            (
+                lambda walk, n: errors(walk, n)[0][0],
+                "the row's name alone. Give back the pair of name and right height.",
+            ),
+            (
+                lambda walk, n: errors(walk, n, lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1)[0],
+                "rounded up; convolutions round down.",
+            ),
+            (
+                lambda walk, n: errors(walk, n, lambda n, k, s, p: (n + p - k) // s + 1)[0],
+                "the padding is on both sides.",
+            ),
+            (
+                lambda walk, n: [[name for name, *_ in walk].index(errors(walk, n)[0][0]), errors(walk, n)[0][1]],
+                "a row number. Give back the row's name.",
+            ),
+        ),
+    ),
+    Exercise(
+        "lrn",
+        lrn_questions,
+        "as section 3.3 prints it; PyTorch divides alpha by the number of channels in the window.",
+        right=lrn,
+        mistakes=(
+            (
+                lambda X, size, k, alpha, beta: F.local_response_norm(X, size, alpha, beta, k),
+                "alpha is divided by the size of the window: PyTorch's convention. In the paper it is not.",
+            ),
+            (
+                lambda X, size, k, alpha, beta: X / (k + alpha * summed(X, range(-(size // 2), size // 2 + 1))) ** beta,
+                "the neighbours themselves are added up. Their *squares* are meant.",
+            ),
+            (
+                lambda X, size, k, alpha, beta: X / (k + alpha * X**2) ** beta,
+                "each channel is divided by itself alone. The sum runs over its neighbours, too.",
+            ),
+            (
+                lambda X, size, k, alpha, beta: X / (k + alpha * (X**2).sum(1, keepdim=True)) ** beta,
+                "the sum over *all* channels. Only those within size // 2 of the channel count.",
+            ),
+            (
+                lambda X, size, k, alpha, beta: X / (k + alpha * summed(X**2, range(-size + 1, 1))) ** beta,
+                "the window ends at the channel. It lies around it, size // 2 to both sides.",
+            ),
+            (lambda X, size, k, alpha, beta: X**2 / lrn(X, size, k, alpha, beta), "multiplied. Normalising divides."),
+            (
+                lambda X, size, k, alpha, beta: X / (k + alpha * size * (X / lrn(X, size, 0.0, 1.0, 1.0)) / size),
+                "beta is missing: the bracket is raised to it.",
+            ),
+        ),
+    ),
+    Exercise(
+        "cost",
+        cost_questions,
+        "two groups halve both, and a weight of a convolution is used at every place.",
+        right=cost,
+        mistakes=(
+            (
+                lambda a, b, k, n, g: cost(a, b, k, n, 1),
+                "as if there were no groups. In g groups a kernel sees c_in / g channels.",
+            ),
+            (
+                lambda a, b, k, n, g: [cost(a, b, k, n, g)[0]] * 2,
+                "each weight counted once. A kernel is used at every place of the output: side × side times.",
+            ),
+            (
+                lambda a, b, k, n, g: [cost(a, b, k, n, g)[0], cost(a, b, k, n, g)[0] * n],
+                "the output is side × side, not side.",
+            ),
+            (
+                lambda a, b, k, n, g: [cost(a, b, k, n, g)[0] + b, cost(a, b, k, n, g)[1]],
+                "with biases. Here only weights count.",
+            ),
+            (
+                lambda a, b, k, n, g: [weights // g for weights in cost(a, b, k, n, g)],
+                "divided by the groups twice. Each group has c_in / g inputs "
+                "and c_out / g outputs, but there are g of them.",
+            ),
+            (
+                lambda a, b, k, n, g: [cost(a, b, 1, n, g)[0] * k, cost(a, b, 1, n, g)[1] * k],
+                "a kernel has k × k weights.",
+            ),
+        ),
+    ),
+]

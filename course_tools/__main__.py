@@ -3,6 +3,8 @@
   lessons   run every lesson here and now, into build/lessons/
   lab       open the lessons in JupyterLab
   test      unit tests, notebook checks, and the lessons compared with their stored outputs
+  exercises make the students' notebooks from the solutions
+  grade     grade a class's exercises with nbgrader, each in a sandbox
   preflight everything that a class needs, tried on this machine, and one report of it
   doctor    what is here, what will run how fast, what is missing and how to get it
   bench     measure speed and memory on this machine
@@ -21,7 +23,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-COMMANDS = ["lessons", "lab", "test", "preflight", "doctor", "bench", "breaks", "site", "colab"]
+COMMANDS = ["lessons", "lab", "test", "exercises", "grade", "preflight", "doctor", "bench", "breaks", "site", "colab"]
 INSTALL = f'{sys.executable} -m pip install -c constraints.txt -e ".[lessons,tests]"'
 
 

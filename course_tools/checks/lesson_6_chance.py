@@ -96,7 +96,7 @@ def experiment_verdict(questions, replies):
                 "at least 100",
                 "count every picture in every epoch that the net was trained on.",
             )
-    (first, pictures), (again, _), (other_seed, _), (without, _), (without_other, _) = replies
+    (first, _), (again, _), (other_seed, _), (without, _), (without_other, _) = replies
     accuracies = f"accuracies {show([reply[0] for reply in replies])} for {show(questions)}"
     if len({reply[1] for reply in replies}) > 1:
         return (

@@ -1,0 +1,70 @@
+"""The nbgrader course behind `make grade`: one assignment a lesson, made of its solutions."""
+
+import logging
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+from course_tools.grading.sandbox import Limits
+from course_tools.grading.submissions import Submission
+
+
+def api(out: Path, limits: Limits | None = None, unsafe: bool = False):
+    """nbgrader's own interface, on the course in `out`."""
+    from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+    from nbgrader.apps import NbGraderAPI
+    from nbgrader.preprocessors import (
+        AssignLatePenalties, CheckCellMetadata, GetGrades, IgnorePattern, LimitOutput, SaveAutoGrades)  # fmt: skip
+    from traitlets.config import Config
+
+    from course_tools.grading.execute import SandboxedExecute
+    from course_tools.grading.feedback import Harmless
+
+    # nbgrader calls `alembic` by name to make its gradebook; the environment need not be activated.
+    binaries = str(Path(sys.executable).parent)
+    if binaries not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = binaries + os.pathsep + os.environ["PATH"]
+    config = Config()
+    config.CourseDirectory.root = str(out / "nbgrader")
+    config.CourseDirectory.db_url = f"sqlite:///{out / 'gradebook.db'}"
+    config.SandboxedExecute.limits = limits or Limits()
+    config.SandboxedExecute.unsafe = unsafe
+    config.Autograde.autograde_preprocessors = [
+        SandboxedExecute, IgnorePattern, ClearMetadataPreprocessor, LimitOutput, SaveAutoGrades, AssignLatePenalties,
+        CheckCellMetadata]  # fmt: skip
+    config.GenerateFeedback.preprocessors = [Harmless, GetGrades, CSSHTMLHeaderPreprocessor]
+    return NbGraderAPI(config=config)
+
+
+def prepare(out: Path, solutions: Path, lessons: list[str]) -> None:
+    """Puts the lessons' solutions into the gradebook as assignments. Marks that are there already stay."""
+    grader = api(out)
+    for lesson in lessons:
+        source = out / "nbgrader" / "source" / lesson
+        source.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(solutions / f"{lesson}.ipynb", source / f"{lesson}.ipynb")
+        _succeed(grader.generate_assignment(lesson, force=True, create=True), f"preparing {lesson}")
+
+
+def grade(out: Path, submission: Submission, limits: Limits, unsafe: bool) -> tuple:
+    """Grades one notebook; returns points, of how many, whether some are to be given by hand, and None."""
+    logging.disable(logging.CRITICAL)  # nbgrader says on the terminal what it says in its result, and SQLAlchemy
+    warnings.simplefilter("ignore")  # warns of what nbgrader does inside
+    student, lesson = submission.student, submission.lesson
+    grader = api(out, limits, unsafe)
+    _succeed(grader.autograde(lesson, student, force=True, create=True), "nbgrader")
+    _succeed(grader.generate_feedback(lesson, student, force=True), "feedback")
+    page = out / "nbgrader" / "feedback" / student / lesson / f"{lesson}.html"
+    target = out / "feedback" / student / f"{lesson}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(page, target)
+    with grader.gradebook as gradebook:
+        found = gradebook.find_submission(lesson, student)
+        return found.score, found.max_score, bool(found.needs_manual_grade), None
+
+
+def _succeed(result: dict, what: str) -> None:
+    if not result["success"]:
+        raise RuntimeError(f"{what}: {(result.get('log') or result.get('error') or 'failed').strip()[-2000:]}")

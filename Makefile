@@ -3,11 +3,14 @@
 #   make lessons               run every lesson here and now, into build/lessons/
 #   make lab                   open the lessons in JupyterLab
 #   make test                  unit tests, notebook checks, lessons compared with their stored outputs
+#   make exercises             make notebooks/exercises/ from notebooks/solutions/
+#   make grade SUBMISSIONS=…   grade a class, each notebook in a sandbox; needs bubblewrap
 #   make preflight             the evening before class: try everything here, write one report
 #   make site                  build the pages from the stored outputs, into build/site/
 #   make colab                 copies of the lessons for Colab, into build/colab/
 #   make test-pages            the pages and JupyterLab in a real browser; needs Chromium
-#   make test-all              make test and test-pages, then break the library on purpose and see that lessons notice
+#   make test-grading          a class of students, honest and hostile, is graded; needs bubblewrap
+#   make test-all              make test, test-pages and test-grading, then break the library on purpose and see that lessons notice
 #   make experiments           repeat the recorded experiments (long)
 #   make bench                 measure speed and memory on this machine
 #   make lessons CPU=1         with PyTorch's much smaller builds for CPUs
@@ -26,7 +29,18 @@ site colab: .venv/site
 test-pages: site
 	.venv/bin/python -m pytest tests/browser
 
-test-all: test test-pages
+exercises: .venv/grading
+	$(TOOLS) exercises
+
+grade: .venv/grading
+	@[ -n "$(SUBMISSIONS)" ] || { echo "Name the folder: make grade SUBMISSIONS=folder"; exit 1; }
+	$(TOOLS) grade $(SUBMISSIONS) $(GRADE)
+
+test-grading: .venv/grading
+	$(TOOLS) exercises --check
+	.venv/bin/python -m pytest tests/grading course_tools/grading
+
+test-all: test test-pages test-grading
 	$(TOOLS) breaks
 
 # Two at a time with one thread each, which for nets this small is faster than one after the other with two.
@@ -53,4 +67,8 @@ experiments: .venv/installed
 	.venv/bin/python -m pip install -c constraints.txt -e ".[site]"
 	@touch .venv/site
 
-.PHONY: lessons lab test preflight site colab test-pages test-all bench experiments
+.venv/grading: .venv/installed pyproject.toml constraints.txt
+	.venv/bin/python -m pip install -c constraints.txt -e ".[grading]"
+	@touch .venv/grading
+
+.PHONY: lessons lab test exercises grade test-grading preflight site colab test-pages test-all bench experiments

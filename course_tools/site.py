@@ -69,7 +69,7 @@ def main(arguments) -> int:
 
 def sources() -> list[Path]:
     """The files of this checkout that the site is made from."""
-    folders = {"docs": "*", "notebooks": "*.ipynb", "data": "README.md", "data/runs": "*.json"}
+    folders = {"docs": "*", "notebooks": "**/*.ipynb", "data": "README.md", "data/runs": "*.json"}
     found = [path for folder, pattern in folders.items() for path in (REPOSITORY / folder).glob(pattern)]
     found += [*(REPOSITORY / "docs" / "static").iterdir(), *(REPOSITORY / "docs" / "templates").iterdir()]
     return [path for path in found if path.is_file()]

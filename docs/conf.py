@@ -21,7 +21,7 @@ language = "en"
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton"]
 
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "notebooks/*.ipynb", "data/README.md"]
+include_patterns = ["docs/*.md", "notebooks/**.ipynb", "data/README.md"]
 # Nothing in these is a page, but Sphinx would walk through every file of them, twice.
 exclude_patterns = [".*", "build", "dist", "data/FashionMNIST", "**/__pycache__"]
 templates_path = ["templates"]
@@ -70,6 +70,8 @@ def prepare(app, name, source):
         source[0] = fill_in(source[0])
     elif name.startswith("notebooks/"):
         source[0] = fold_bootstrap(source[0])
+    if name.startswith("notebooks/solutions/"):
+        source[0] = source[0].replace('"# Exercises ', '"# Solutions ', 1)  # both have one title in the notebooks
 
 
 def add_buttons(app, page, template, context, doctree):

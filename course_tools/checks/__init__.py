@@ -8,7 +8,6 @@ import difflib
 import functools
 import importlib
 import os
-import re
 
 from course_tools.checks.exercise import Exercise, WrongAnswer, replies
 
@@ -51,8 +50,7 @@ def find(name: str) -> Exercise:
 @functools.cache
 def exercises() -> dict[str, Exercise]:
     """Every exercise by name, in the order of the lessons."""
-    modules = [importlib.import_module(f"course_tools.checks.lesson_{number}") for number in LESSONS]
-    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+    return {exercise.name: exercise for number in LESSONS for exercise in _of_lesson(number)}
 
 
 def lesson_of(name: str) -> int:
@@ -61,4 +59,8 @@ def lesson_of(name: str) -> int:
     >>> lesson_of("corr2d")
     1
     """
-    return int(re.search(r"lesson_(\d)", find(name).right.__module__).group(1))
+    return next(number for number in LESSONS if find(name) in _of_lesson(number))
+
+
+def _of_lesson(number: int) -> list[Exercise]:
+    return importlib.import_module(f"course_tools.checks.lesson_{number}").EXERCISES

@@ -72,10 +72,10 @@ class Exercise:
             if (problem := unusable(reply)) is not None:
                 hint = self._mistake(questions, came) or problem[1]
                 raise WrongAnswer(self.name, problem[0], f"a reply to {show_call(self.name, question)}", hint)
-        if self.verdict is not None:
-            problem = self.verdict(questions, came)
-        else:
-            problem = self._compare(questions, came)
+        try:
+            problem = (self.verdict or self._compare)(questions, came)
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # replies that nobody could compare
+            problem = show(came), "replies of the kind that the function's description names", f"{error}"
         if problem is not None:
             raise WrongAnswer(self.name, *problem)
         return self.praise

@@ -36,6 +36,11 @@ def one_hot(y, W):
     return F.one_hot(y, W.shape[1]).float()
 
 
+def by_columns(scores):
+    exponentials = (scores - scores.amax(1, keepdim=True)).exp()
+    return exponentials / exponentials.sum(0, keepdim=True)
+
+
 EXERCISES = [
     Exercise(
         "softmax",
@@ -43,6 +48,7 @@ EXERCISES = [
         "each row sums to 1, and scores of a thousand do no harm.",
         right=lambda scores: scores.softmax(1),
         mistakes=(
+            (by_columns, "each *column* sums to 1. The classes are axis 1: `sum(1, keepdim=True)`."),
             (lambda s: s.softmax(0), "each *column* sums to 1. The classes are axis 1: `sum(1, keepdim=True)`."),
             (
                 lambda s: s.exp() / s.exp().sum(),

@@ -24,7 +24,7 @@ def field_questions(generator):
     return [(net,) for net in (*fixed, layers(generator, 4), layers(generator, 6))]
 
 
-def receptive_field(net, jump_first=False, flat=False, start_jump=True):
+def receptive_field(net, jump_first=False, flat=False, start_jump=True, product=True):
     size, jump, start = 1, 1, 0
     for kernel, stride, padding in net:
         start -= padding * (jump if start_jump else 1)
@@ -32,7 +32,7 @@ def receptive_field(net, jump_first=False, flat=False, start_jump=True):
             jump *= stride
         size += (kernel - 1) * (1 if flat else jump)
         if not jump_first:
-            jump *= stride
+            jump = jump * stride if product else stride
     return [size, jump, start]
 
 
@@ -68,7 +68,7 @@ def deep_questions(generator):
     fixed = [(VGG_D, 3), (VGG_D, 10), (VGG_D, 41), (VGG_D, 200)]
     net = [(f"layer {number}", kernel, stride) for number, (kernel, stride, _) in enumerate(layers(generator, 6), 1)]
     last = receptive_field([(kernel, stride, 0) for _, kernel, stride in net])[0]
-    return [*fixed, (net, last), (net, max(2, last // 2))]
+    return [*fixed, (net, last - 1), (net, max(2, last // 2))]
 
 
 def first_to_see(net, pixels, flat=False, enough=lambda size, pixels: size >= pixels, jump_first=False):
@@ -117,7 +117,7 @@ EXERCISES = [
                 "kernels added up. Windows overlap: each layer adds k − 1 jumps.",
             ),
             (
-                lambda net: [receptive_field(net)[0], net[-1][1], receptive_field(net)[2]],
+                lambda net: receptive_field(net, product=False),
                 "the jump is the last layer's stride. It is the product of all strides so far.",
             ),
         ),

@@ -105,7 +105,7 @@ def count_questions(generator):
 
 
 def count(
-    conv_arch, in_channels, num_classes, input_size, hidden, bias=1, halve=True, follow=True, inner=True, head=True
+    conv_arch, in_channels, num_classes, input_size, hidden, bias=1, halve=True, follow=True, inner=True, head=True, flat=None
 ):
     total = 0
     for num_convs, out_channels in conv_arch:
@@ -114,7 +114,7 @@ def count(
             if follow and (inner or number == num_convs - 1):
                 in_channels = out_channels
     side = input_size // 2 ** len(conv_arch) if halve else input_size
-    sizes = (conv_arch[-1][1] * side * side, hidden, hidden, num_classes)
+    sizes = ((flat or conv_arch[-1][1]) * side * side, hidden, hidden, num_classes)
     return total + head * sum(before * after + bias * after for before, after in zip(sizes, sizes[1:]))
 
 
@@ -141,9 +141,7 @@ EXERCISES = [
             (lambda *q: block(*q, kernel=5, padding=2), "5×5 kernels. A VGG block is made of 3×3."),
             (lambda n, c_in, c_out: block(n, c_in, c_in), "the number of output channels is not used."),
             (
-                lambda n, c_in, c_out: nn.Sequential(
-                    *[nn.Conv2d(c_in, c_out, 3, padding=1), nn.ReLU()] * n, nn.MaxPool2d(2)
-                ),
+                lambda n, c_in, c_out: nn.Sequential(*[block(1, c_in, c_out)[:2] for _ in range(n)], nn.MaxPool2d(2)),
                 "every convolution "
                 "expects `in_channels`. From the second on it gets what the first gave: set in_channels = out_channels "
                 "in the loop.",
@@ -215,6 +213,10 @@ EXERCISES = [
             (
                 lambda *q: count(*q, halve=False),
                 "the first linear layer is too large: every block has halved height and width before it.",
+            ),
+            (
+                lambda arch, c, *q: count(arch, c, *q, follow=False, flat=c),
+                "every convolution is counted with the input's channels. It sees those of the layer before it.",
             ),
             (
                 lambda *q: count(*q, follow=False),

@@ -178,7 +178,7 @@ EXERCISES = [
                 "three convolutions of four: the third block of the source has two.",
             ),
             (lambda net, source: net, "nothing was copied."),
-            (lambda net, source: copy_layers(source, net), "the wrong way round: the shallow net was overwritten."),
+            (lambda net, source: copy_layers(source, net) and net, "the wrong way round: the shallow net was overwritten."),
         ),
     ),
 ]

@@ -9,6 +9,7 @@ ANSWERS_0_TO_4 = {
         "def softmax(scores):\n    return torch.stack([torch.log_softmax(row, 0).exp() for row in scores])",
         [
             ("(scores - scores.max(1, keepdim=True).values)", "scores", "overflows"),
+            ("scores.max(1, keepdim=True).values", "scores.max()", "*own*"),
             ("exponentials.sum(1, keepdim=True)", "exponentials.sum(0, keepdim=True)", "*column*"),
             ("exponentials.sum(1, keepdim=True)", "exponentials.sum(1, keepdim=True).sum()", "by hand"),
             ("def softmax(scores):\n    return scores.log_softmax(1)", None, "logarithms"),
@@ -55,6 +56,7 @@ ANSWERS_0_TO_4 = {
         [
             ("(n + 2 * padding - k) // stride + 1", "-(-(n + 2 * padding - k) // stride) + 1", "rounded up"),
             (" // stride + 1", " // stride", "one too few"),
+            ("(n + 2 * padding - k) // stride", "round((n + 2 * padding - k) / stride)", "rounded to the nearest"),
             ("2 * padding", "padding", "both sides"),
             ("//", "/", "whole number"),
             ("- k) // stride + 1", "- k + 1) // stride", "after the division"),
@@ -140,7 +142,7 @@ ANSWERS_0_TO_4 = {
         "             for n in range(len(layers))]\n"
         "    return next(name for (name, _, _), size in zip(layers, sizes) if size >= pixels)",
         [
-            ("(kernel - 1) * jump", "kernel - 1", "nothing back"),
+            ("(kernel - 1) * jump", "kernel - 1", "let every layer"),
             (">= pixels", "> pixels", "is enough"),
             ("return name", "return layers.index((name, kernel, stride))", "a number"),
             ("return name", "return layers[-1][0]", "last layer"),
@@ -172,6 +174,8 @@ ANSWERS_0_TO_4 = {
             ("nn.Linear(hidden, num_classes)]", "nn.Linear(hidden, num_classes), nn.Softmax(1)]", "softmax"),
             ("nn.Linear(hidden, num_classes)]", "nn.Linear(hidden, num_classes), nn.ReLU()]", "ReLU behind the last"),
             ("nn.Dropout(0.5)", "nn.Dropout(0.0)", "dropout is missing"),
+            ("nn.Conv2d(in_channels, channels, kernel, stride, padding), nn.ReLU()]", "nn.Conv2d(in_channels, channels, kernel, stride, padding)]",
+             "behind the convolutions"),
             ("if pooled:", "if False:", "no row is pooled"),
             ("nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(0.5), ", "", "two linear layers"),
         ],
@@ -199,6 +203,8 @@ ANSWERS_0_TO_4 = {
             ("X[:, max(0, i - size // 2):i + size // 2 + 1]", "X", "*all* channels"),
             ("max(0, i - size // 2):i + size // 2 + 1", "max(0, i - size + 1):i + 1", "ends at the channel"),
             ("X / (k", "X * (k", "multiplied"),
+            ("max(0, i - size // 2)", "i - size // 2", "below zero"),
+            ("i + size // 2 + 1", "i + size // 2", "one channel short"),
         ],
     ),
     "cost": (
@@ -232,6 +238,7 @@ ANSWERS_0_TO_4 = {
         "    return vgg(conv_arch, in_channels=in_channels, num_classes=num_classes, input_size=input_size, hidden=hidden)",
         [
             ("input_size // 2 ** len(conv_arch)", "7", "7×7"),
+            ("input_size // 2 ** len(conv_arch)", "round(input_size / 2 ** len(conv_arch))", "odd row"),
             ("nn.Linear(hidden, num_classes)]", "nn.Linear(hidden, num_classes), nn.ReLU()]", "negative"),
             ("nn.Linear(hidden, num_classes)]", "nn.Linear(hidden, num_classes), nn.Softmax(1)]", "softmax"),
             ("nn.Dropout(0.5)", "nn.Identity()", "dropout is missing"),

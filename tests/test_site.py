@@ -357,5 +357,5 @@ def test_make_installs_the_sites_extra_and_the_tests_of_pages_are_left_to_test_a
     makefile = (REPOSITORY / "Makefile").read_text()
     assert ".venv/site: .venv/installed pyproject.toml constraints.txt\n" in makefile and '".[site]"' in makefile
     assert "site colab: .venv/site\n" in makefile and "test-pages: site\n" in makefile
-    assert "test-all: test test-pages\n" in makefile
+    assert "test-all: test test-pages test-grading\n" in makefile
     assert "make test\nmake test-pages\n" in (REPOSITORY / ".ci" / "run").read_text()

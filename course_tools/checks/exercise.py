@@ -107,8 +107,12 @@ class Exercise:
             return "the same reply to every question: does your code use what it is given?"
         if any(agree(came[number], value) for number in wrong[:1] for value in questions[number]):
             return "this is what the function was given, unchanged."
-        if len(wrong) < len(came):
+        if agree(squeezed(came[wrong[0]]), squeezed(truth[wrong[0]])):
+            return "the numbers are right; the shape is not."
+        if len(wrong) * 2 <= len(came):
             return f"right for {len(came) - len(wrong)} of {len(came)} questions: what is special about this one?"
+        if len(wrong) < len(came):
+            return "right for special cases only: work this one out by hand and compare."
         if isinstance(truth[wrong[0]], torch.Tensor) and shape_of(came[wrong[0]]) == shape_of(truth[wrong[0]]):
             return "the shape is right and the numbers are not: work out one of them by hand and compare."
         return "work through this one by hand, step by step, and compare with your code."
@@ -148,9 +152,9 @@ def unusable(reply):
     if isinstance(reply, Failure) and reply.kind == "NotImplementedError":
         return "NotImplementedError", "this one is still to be written."
     if isinstance(reply, Failure):
-        return f"{reply.kind}: {reply.text}", "your code stopped with this error; call it by hand with such values."
+        return f"{reply.kind}: {reply.text}", "your code stopped with this error; try it with values of these shapes."
     if reply is None:
-        return "None", "the function gives nothing back: does it end in a `return`?"
+        return "None", "the function gave nothing back: is a `return` missing, or was it never reached?"
     if isinstance(reply, Unusual):
         return f"an object of type {reply.kind}", "a number, a tensor or a list is expected here: is one call missing?"
     return None
@@ -190,6 +194,11 @@ def shape_of(value) -> tuple | None:
     return None if value is None else tuple(value.shape)
 
 
+def squeezed(value):
+    """`value` without axes of length 1, where it is a tensor."""
+    return value.squeeze() if isinstance(value, torch.Tensor) else value
+
+
 def difference(came, truth) -> tuple[str, str]:
     """Both in words; of two dicts or long lists, the first thing in which they differ."""
     if isinstance(came, dict) and isinstance(truth, dict):
@@ -201,6 +210,11 @@ def difference(came, truth) -> tuple[str, str]:
         for number, (got, expected) in enumerate(zip(came, truth)):
             if not agree(got, expected):
                 return f"at place {number}: {show(got)}", f"at place {number}: {show(expected)}"
+    if shape_of(came) == shape_of(truth) and show(came) == show(truth) and isinstance(truth, torch.Tensor):
+        far = ~torch.isclose(tensor(came).double(), truth.double(), rtol=CLOSE, atol=CLOSE, equal_nan=True)
+        place = tuple(far.nonzero()[0].tolist())
+        where = f"{show(truth)}, at {list(place)} "
+        return where + show(tensor(came)[place].item()), where + show(truth[place].item())
     return show(came), show(truth)
 
 

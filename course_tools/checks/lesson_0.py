@@ -10,7 +10,12 @@ from course_tools.checks.exercise import Exercise
 
 def softmax_questions(generator):
     small = torch.randn(4, 3, generator=generator)
-    return [(small,), (100 * torch.randn(2, 5, generator=generator),), (small + 1000,)]
+    return [
+        (small,),
+        (100 * torch.randn(2, 5, generator=generator),),
+        (small + 1000,),
+        (torch.tensor([[1000.0, 0.0], [0.0, 1.0]]),),
+    ]
 
 
 def first_loss_questions(generator):
@@ -41,6 +46,11 @@ def by_columns(scores):
     return exponentials / exponentials.sum(0, keepdim=True)
 
 
+def one_largest(scores):
+    exponentials = (scores - scores.max()).exp()
+    return exponentials / exponentials.sum(1, keepdim=True)
+
+
 EXERCISES = [
     Exercise(
         "softmax",
@@ -48,8 +58,13 @@ EXERCISES = [
         "each row sums to 1, and scores of a thousand do no harm.",
         right=lambda scores: scores.softmax(1),
         mistakes=(
-            (by_columns, "each *column* sums to 1. The classes are axis 1: `sum(1, keepdim=True)`."),
-            (lambda s: s.softmax(0), "each *column* sums to 1. The classes are axis 1: `sum(1, keepdim=True)`."),
+            (
+                one_largest,
+                "one row's large scores have made all exponentials of another row 0, and 0 / 0 is no number. Take away "
+                "each row's *own* largest score.",
+            ),
+            (by_columns, "each *column* sums to 1. A picture is a row, and its classes are axis 1."),
+            (lambda s: s.softmax(0), "each *column* sums to 1. A picture is a row, and its classes are axis 1."),
             (
                 lambda s: s.exp() / s.exp().sum(),
                 "the whole table sums to 1. Every picture, a row, needs a sum of its own.",
@@ -57,7 +72,7 @@ EXERCISES = [
             (
                 lambda s: s.exp() / s.exp().sum(1, keepdim=True),
                 "right until exp overflows: exp(1000) is infinite, and inf / inf "
-                "no number. Subtract each row's largest score first; the result is the same.",
+                "no number. What may you take away from a row without changing its probabilities?",
             ),
             (lambda s: s.log_softmax(1), "these are logarithms of the probabilities."),
             (
@@ -99,6 +114,10 @@ EXERCISES = [
             (
                 lambda X, y, W: X.T @ (X @ W - one_hot(y, W)) / len(X),
                 "scores, where probabilities are needed: softmax first.",
+            ),
+            (
+                lambda X, y, W: gradient(X, y, W) / W.shape[1],
+                "divided by the number of classes, too; the mean is over the pictures only.",
             ),
             (
                 lambda X, y, W: gradient(X, y, W).T,

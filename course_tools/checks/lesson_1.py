@@ -28,6 +28,7 @@ def output_size_questions(generator):
         (227, 11, 0, 4),
         (224, 11, 2, 4),
         (28, 5, 2, 1),
+        (226, 11, 0, 4),
     ]  # AlexNet's first layer, twice; a padding that keeps the size
     drawn = [
         torch.randint(low, high, (4,), generator=generator).tolist() for low, high in ((20, 60), (1, 8), (0, 4), (2, 5))
@@ -62,6 +63,21 @@ def max_pool2d(X, size, stride, **options):
 def small_steps(X, size, stride):
     rows, columns = max_pool2d(X, size, stride).shape
     return max_pool2d(X, size, 1)[:rows, :columns]
+
+
+def hanging(X, size, stride):
+    rows, columns = (length // stride for length in X.shape)
+    return torch.tensor(
+        [[X[row * stride :, column * stride :][:size, :size].max() for column in range(columns)] for row in range(rows)]
+    )
+
+
+def float_kernel(answer, down, right):
+    """Probe: the kernel, which F.conv2d takes only in the numbers of the picture."""
+    kernel = answer(down, right)
+    if isinstance(kernel, torch.Tensor) and not kernel.is_floating_point():
+        raise TypeError(f"a kernel for F.conv2d has to be float, this one is {kernel.dtype}")
+    return kernel
 
 
 def shift_questions(generator):
@@ -121,6 +137,10 @@ EXERCISES = [
                 "rounded up: the last window hangs over the edge. A window that does not "
                 "fit is left out, so round down.",
             ),
+            (
+                lambda n, k, p, s: round((n + 2 * p - k) / s) + 1,
+                "rounded to the nearest. A window that does not fit is left out: round down.",
+            ),
             (lambda n, k, p, s: (n + 2 * p - k) // s, "one too few: the window's first place counts, too."),
             (lambda n, k, p, s: (n + p - k) // s + 1, "the padding is on both sides."),
             (
@@ -149,7 +169,7 @@ EXERCISES = [
             (
                 lambda X, W, padding: by_matmul(X, W, padding, lambda W: W.reshape(-1, len(W)).T),
                 "the weights are in the wrong order. One *row* "
-                "for each kernel: `W.flatten(1)`; `W.reshape(-1, M).T` mixes the kernels.",
+                "for each kernel, its numbers side by side; `W.reshape(-1, M).T` mixes the kernels.",
             ),
             (
                 lambda X, W, padding: by_matmul(X, W, padding, height_first=False),
@@ -177,6 +197,11 @@ EXERCISES = [
             ),
             (lambda X, size, stride: -max_pool2d(-X, size, stride), "the smallest of each window."),
             (lambda X, size, stride: max_pool2d(X, size, size), "the stride is ignored: your windows never overlap."),
+            (
+                lambda X, size, stride: F.max_pool2d(X[None], stride, stride)[0],
+                "windows of stride × stride. They are size × size, however far they move on.",
+            ),
+            (hanging, "a window at the edge hangs over. Count the places as in `output_size`."),
             (small_steps, "the windows move on by 1 and not by `stride`."),
             (lambda X, size, stride: max_pool2d(X, size, 1), "the windows move on by 1 and not by `stride`."),
             (
@@ -195,11 +220,11 @@ EXERCISES = [
         shift_questions,
         "an output takes its pixel from where the 1 is, so the picture moves the other way.",
         right=lambda down, right: one_at(1 - down, 1 - right),
+        probe=float_kernel,
         mistakes=(
             (
                 lambda down, right: one_at(1 + down, 1 + right),
-                "this moves the picture the other way. Each output *fetches* its pixel from where the "
-                "1 stands: to move the picture right, fetch from the left.",
+                "this moves the picture the other way. Where does an output's pixel come from, if the 1 stands there?",
             ),
             (
                 lambda down, right: one_at(1 - right, 1 - down),

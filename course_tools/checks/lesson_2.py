@@ -24,10 +24,10 @@ def field_questions(generator):
     return [(net,) for net in (*fixed, layers(generator, 4), layers(generator, 6))]
 
 
-def receptive_field(net, jump_first=False, flat=False, start_jump=True, product=True):
+def receptive_field(net, jump_first=False, flat=False, start_jump=True, product=True, start_last=False):
     size, jump, start = 1, 1, 0
     for kernel, stride, padding in net:
-        start -= padding * (jump if start_jump else 1)
+        start -= padding * (jump * (stride if start_last else 1) if start_jump else 1)
         if jump_first:
             jump *= stride
         size += (kernel - 1) * (1 if flat else jump)
@@ -45,14 +45,18 @@ def stack(size, channels):
     return [convolutions, size * size * channels**2, convolutions * 9 * channels**2]
 
 
-def measured(answer, net):
-    """Probe: the net of these layers, with positive weights, on a picture large enough for a unit away from the "
-    "edge."""
+def measured_questions(generator):
+    """Nets, and a picture for each that is large enough for a unit away from the edge."""
+    fields = [(net, *receptive_field(net)) for (net,) in field_questions(generator)]
+    return [(net, 2 * (size - start) + 8 * jump + 5) for net, size, jump, start in fields]
+
+
+def measured(answer, net, n):
+    """Probe: the net of these layers, with positive weights."""
     modules = [nn.Conv2d(1, 1, kernel, stride, padding, bias=False) for kernel, stride, padding in net]
     for module in modules:
         nn.init.constant_(module.weight, 1 / module.weight.numel())
-    size, jump, start = receptive_field(net)
-    return answer(nn.Sequential(*modules), 2 * (size - start) + 8 * jump + 5)
+    return answer(nn.Sequential(*modules), n)
 
 
 def by_gradient(net, n, pick=lambda Y: Y[..., Y.shape[2] // 2, Y.shape[3] // 2], count=None):
@@ -71,14 +75,12 @@ def deep_questions(generator):
     return [*fixed, (net, last - 1), (net, max(2, last // 2))]
 
 
-def first_to_see(net, pixels, flat=False, enough=lambda size, pixels: size >= pixels, jump_first=False):
+def first_to_see(net, pixels, enough=lambda size, pixels: size >= pixels, late=False, **mistake):
     for number in range(1, len(net) + 1):
-        size = receptive_field(
-            [(kernel, stride, 0) for _, kernel, stride in net[:number]], flat=flat, jump_first=jump_first
-        )[0]
-        if enough(size, pixels):
+        seen = net[: number - 1] if late else net[:number]
+        if enough(receptive_field([(kernel, stride, 0) for _, kernel, stride in seen], **mistake)[0], pixels):
             return net[number - 1][0]
-    return "none"
+    return None
 
 
 def number_of(net, pixels):
@@ -101,6 +103,15 @@ EXERCISES = [
                 lambda net: receptive_field(net, jump_first=True),
                 "the jump is multiplied too early. A layer's stride moves the units "
                 "*behind* it apart; its own window still steps by the old jump.",
+            ),
+            (
+                lambda net: receptive_field(net, jump_first=True, start_last=True),
+                "the jump is multiplied too early. A layer's stride moves the units behind it apart; its own window and "
+                "its own padding still count in the old jump.",
+            ),
+            (
+                lambda net: receptive_field(net, start_last=True),
+                "size and jump are right. For the start, too, use the jump from *before* this layer.",
             ),
             (
                 lambda net: receptive_field(net, start_jump=False),
@@ -154,7 +165,7 @@ EXERCISES = [
     ),
     Exercise(
         "measured_field",
-        lambda generator: [(net,) for (net,) in field_questions(generator)],
+        measured_questions,
         "gradients and recurrence agree to the pixel.",
         right=by_gradient,
         probe=measured,
@@ -172,6 +183,10 @@ EXERCISES = [
                 "the number of pixels in the window: its area. The field is its side.",
             ),
             (lambda net, n: net(torch.ones(1, 1, n, n)).shape[-1], "the size of the output map."),
+            (
+                lambda net, n: by_gradient(net, n, lambda Y: Y[..., n // 2, n // 2]),
+                "n // 2 is the middle of the picture. The output is smaller: take the middle of its own shape.",
+            ),
             (lambda net, n: by_gradient(net, n) - 1, "last minus first. From row 3 to row 5 there are three rows."),
         ),
     ),
@@ -188,6 +203,10 @@ EXERCISES = [
             (
                 lambda net, pixels: first_to_see(net, pixels, enough=lambda size, pixels: size > pixels),
                 "a window of exactly that many pixels is enough: ≥, not >.",
+            ),
+            (
+                lambda net, pixels: first_to_see(net, pixels, late=True),
+                "compared before the layer has widened the window: first add what it adds, then compare.",
             ),
             (number_of, "a number. Give back the layer's *name*, the first item of its row."),
             (

@@ -2,9 +2,9 @@
 "work."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from course_tools.checks import lesson_3_lrn
 from course_tools.checks.exercise import Exercise
 from course_tools.checks.nets import describe
 
@@ -28,16 +28,18 @@ def net_from(
     dropout=0.5,
     head=3,
     last=(),
+    conv_relu=True,
+    flat=None,
 ):
     layers, side = [], input_size
     for out_channels, kernel, stride, padding, pooled in rows:
-        layers += [nn.Conv2d(in_channels, out_channels, kernel, stride, padding)] + [nn.ReLU()] * relu
+        layers += [nn.Conv2d(in_channels, out_channels, kernel, stride, padding)] + [nn.ReLU()] * (relu and conv_relu)
         side = (side + 2 * padding - kernel) // stride + 1
         in_channels = out_channels
         if pool(pooled):
             layers.append(nn.MaxPool2d(3, 2))
             side = (side - 3) // 2 + 1
-    widths = [in_channels * side * side, *[hidden] * (head - 1)]
+    widths = [flat or in_channels * side * side, *[hidden] * (head - 1)]
     layers.append(nn.Flatten())
     for before, after in zip(widths, widths[1:]):
         layers += [nn.Linear(before, after), *[nn.ReLU()] * relu, nn.Dropout(dropout)]
@@ -79,24 +81,6 @@ def written_instead(walk, n):
     return [name, next(row[-1] for row in walk if row[0] == name)]
 
 
-def lrn_questions(generator):
-    X = [torch.randn(shape, generator=generator) * 3 for shape in ((2, 6, 3, 3), (1, 9, 2, 4))]
-    return [(X[0], 5, 2.0, 1e-1, 0.75), (X[1], 3, 1.0, 0.5, 0.5), (X[1], 5, 2.0, 1e-4, 0.75)]
-
-
-def lrn(X, size, k, alpha, beta):
-    return F.local_response_norm(
-        X, size, alpha * size, beta, k
-    )  # PyTorch divides alpha by the size; the paper does not
-
-
-def summed(X, window):
-    """The sum over `window` of neighbouring channels, a list of offsets."""
-    reach = max(map(abs, window))
-    padded = F.pad(X, (0, 0, 0, 0, reach, reach))
-    return sum(padded[:, reach + offset : reach + offset + X.shape[1]] for offset in window)
-
-
 def cost_questions(generator):
     drawn = torch.randint(1, 30, (2, 2), generator=generator).tolist()
     return [
@@ -120,6 +104,12 @@ EXERCISES = [
         right=net_from,
         probe=build,
         mistakes=(
+            (lambda *q: net_from(*q, conv_relu=False), "there is no ReLU behind the convolutions."),
+            (
+                lambda *q: net_from(*q, flat=9216),
+                "the head expects 9216 numbers, which only these five rows with 227 pixels leave over. Follow the height "
+                "through the rows.",
+            ),
             (
                 lambda *q: net_from(*q, relu=False),
                 "there is no ReLU in it: without one, all these layers are one linear map.",
@@ -153,6 +143,17 @@ EXERCISES = [
                 "the right row, with the height that the table *writes*. Give back the one that the formula gives.",
             ),
             (
+                lambda walk, n: next(
+                    (
+                        [r[0], (n + 2 * r[3] - r[1]) // r[2] + 1]
+                        for r in walk
+                        if (n + 2 * r[3] - r[1]) // r[2] + 1 != r[4]
+                    ),
+                    ["none", 0],
+                ),
+                "each row gets the height of the row before it, not the picture's.",
+            ),
+            (
                 lambda walk, n: errors(walk, n)[0][0],
                 "the row's name alone. Give back the pair of name and right height.",
             ),
@@ -170,39 +171,7 @@ EXERCISES = [
             ),
         ),
     ),
-    Exercise(
-        "lrn",
-        lrn_questions,
-        "as section 3.3 prints it; PyTorch divides alpha by the number of channels in the window.",
-        right=lrn,
-        mistakes=(
-            (
-                lambda X, size, k, alpha, beta: F.local_response_norm(X, size, alpha, beta, k),
-                "alpha is divided by the size of the window: PyTorch's convention. In the paper it is not.",
-            ),
-            (
-                lambda X, size, k, alpha, beta: X / (k + alpha * summed(X, range(-(size // 2), size // 2 + 1))) ** beta,
-                "the neighbours themselves are added up. Their *squares* are meant.",
-            ),
-            (
-                lambda X, size, k, alpha, beta: X / (k + alpha * X**2) ** beta,
-                "each channel is divided by itself alone. The sum runs over its neighbours, too.",
-            ),
-            (
-                lambda X, size, k, alpha, beta: X / (k + alpha * (X**2).sum(1, keepdim=True)) ** beta,
-                "the sum over *all* channels. Only those within size // 2 of the channel count.",
-            ),
-            (
-                lambda X, size, k, alpha, beta: X / (k + alpha * summed(X**2, range(-size + 1, 1))) ** beta,
-                "the window ends at the channel. It lies around it, size // 2 to both sides.",
-            ),
-            (lambda X, size, k, alpha, beta: X**2 / lrn(X, size, k, alpha, beta), "multiplied. Normalising divides."),
-            (
-                lambda X, size, k, alpha, beta: X / (k + alpha * size * (X / lrn(X, size, 0.0, 1.0, 1.0)) / size),
-                "beta is missing: the bracket is raised to it.",
-            ),
-        ),
-    ),
+    lesson_3_lrn.LRN,
     Exercise(
         "cost",
         cost_questions,

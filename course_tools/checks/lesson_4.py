@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from course_tools.checks import lesson_4_count
 from course_tools.checks.exercise import Exercise
 from course_tools.checks.nets import describe
 
@@ -57,7 +58,7 @@ def vgg(
 def vgg_questions(generator):
     classes = torch.randint(3, 9, (2,), generator=generator).tolist()
     return [
-        (((1, 4), (1, 8)), 1, classes[0], 16, 12),
+        (((1, 4), (1, 8)), 1, classes[0], 30, 12),
         (((1, 3), (2, 4), (2, 6)), 3, classes[1], 24, 10),
         (((2, 5),), 2, 4, 14, 9),
     ]
@@ -96,26 +97,6 @@ C = (3, 3, 1)
 
 def build_c(answer, width, hidden, num_classes, input_size):
     return describe(answer, (width, hidden, num_classes, input_size), (2, 3, input_size, input_size))
-
-
-def count_questions(generator):
-    D = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-    drawn = torch.randint(2, 40, (3,), generator=generator).tolist()
-    return [(D, 3, 1000, 224, 4096), (D[:3], 1, 10, 28, 256), (((1, drawn[0]), (2, drawn[1])), 1, drawn[2], 20, 15)]
-
-
-def count(
-    conv_arch, in_channels, num_classes, input_size, hidden, bias=1, halve=True, follow=True, inner=True, head=True, flat=None
-):
-    total = 0
-    for num_convs, out_channels in conv_arch:
-        for number in range(num_convs):
-            total += 9 * in_channels * out_channels + bias * out_channels
-            if follow and (inner or number == num_convs - 1):
-                in_channels = out_channels
-    side = input_size // 2 ** len(conv_arch) if halve else input_size
-    sizes = ((flat or conv_arch[-1][1]) * side * side, hidden, hidden, num_classes)
-    return total + head * sum(before * after + bias * after for before, after in zip(sizes, sizes[1:]))
 
 
 EXERCISES = [
@@ -157,8 +138,12 @@ EXERCISES = [
         mistakes=(
             (
                 lambda *q: vgg(*q, side=7),
-                "the head expects maps of 7×7, which only 224 pixels and five blocks give. Each block halves: "
-                "input_size // 2 ** len(conv_arch).",
+                "the head expects maps of 7×7, which only 224 pixels and five blocks give. Each block "
+                "halves the height; how often does this list halve it?",
+            ),
+            (
+                lambda arch, c, k, n, h: vgg(arch, c, k, n, h, side=round(n / 2 ** len(arch))),
+                "each pooling leaves an odd row out: 30, 15, 7. Round down.",
             ),
             (lambda *q: vgg(*q, last=[nn.ReLU()]), "a ReLU behind the last layer: no score could be negative."),
             (lambda *q: vgg(*q, last=[nn.Softmax(1)]), "a softmax at the end: `F.cross_entropy` does it itself."),
@@ -203,31 +188,5 @@ EXERCISES = [
             (lambda *q: net_c(*q, kernels=(3, 3, 5)), "the last kernel of a block is 5×5. In C it is 1×1."),
         ),
     ),
-    Exercise(
-        "parameters",
-        count_questions,
-        "138,357,544 for net D, to the last bias.",
-        right=count,
-        mistakes=(
-            (lambda *q: count(*q, bias=0), "without biases: every output channel, and every unit, has one."),
-            (
-                lambda *q: count(*q, halve=False),
-                "the first linear layer is too large: every block has halved height and width before it.",
-            ),
-            (
-                lambda arch, c, *q: count(arch, c, *q, follow=False, flat=c),
-                "every convolution is counted with the input's channels. It sees those of the layer before it.",
-            ),
-            (
-                lambda *q: count(*q, follow=False),
-                "every convolution is counted with the input's channels. It sees those of the layer before it.",
-            ),
-            (lambda *q: count(*q, inner=False), "inside a block the second convolution already sees out_channels."),
-            (lambda *q: count(*q, head=False), "the convolutions alone. The head has three linear layers."),
-            (
-                lambda arch, c, k, n, h: count(arch, c, k, n, h) - h * h - h,
-                "the head's middle layer, hidden × hidden, is missing.",
-            ),
-        ),
-    ),
+    lesson_4_count.PARAMETERS,
 ]

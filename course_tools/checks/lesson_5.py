@@ -1,4 +1,4 @@
-"""Exercises of lesson 5: the bug hunts (lesson_5_bugs.py), a schedule, the scale of initial weights, and layers from a shallower net."""
+"""Exercises of lesson 5: the bug hunts (lesson_5_bugs.py), a schedule, initial weights, layers out of another net."""
 
 import math
 
@@ -178,7 +178,10 @@ EXERCISES = [
                 "three convolutions of four: the third block of the source has two.",
             ),
             (lambda net, source: net, "nothing was copied."),
-            (lambda net, source: copy_layers(source, net) and net, "the wrong way round: the shallow net was overwritten."),
+            (
+                lambda net, source: copy_layers(source, net) and net,
+                "the wrong way round: the shallow net was overwritten.",
+            ),
         ),
     ),
 ]

@@ -1,8 +1,10 @@
 """Probes for exercises whose answer builds a net: what it is made of and what it computes, as plain data."""
 
 import math
+from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -10,8 +12,9 @@ def describe(build, arguments, shape) -> dict:
     """Builds a net with `build(*arguments)` and says what it is.
 
     Keys: "parameters", the shape of each in order; "output", what it gives for a fixed input of `shape` with fixed
-    weights, without dropout; "dropout", whether it gives something else while training. How a net is written, as
-    `nn.Sequential` or as a class, with `nn.ReLU` or `F.relu`, makes no difference.
+    weights, when it is not training; "dropout", the chance of each dropout and the number of units that it works on,
+    while training and "dropout when not training". How a net is written, as `nn.Sequential` or as a class, with
+    `nn.ReLU` or `F.relu`, makes no difference.
     """
     net = build(*arguments)
     if not isinstance(net, nn.Module):
@@ -20,9 +23,22 @@ def describe(build, arguments, shape) -> dict:
         fill(net)
         shapes = [list(parameter.shape) for parameter in net.parameters()]
         X = torch.rand(shape, generator=torch.Generator().manual_seed(1))
-        output = net.eval()(X)
-        drops = any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in net.modules())
-    return {"parameters": shapes, "output": output, "dropout": drops}
+        while_training = run(net.train(), X)[1]
+        output, when_not = run(net.eval(), X)
+    return {"parameters": shapes, "dropout": while_training, "dropout when not training": when_not, "output": output}
+
+
+def run(net: nn.Module, X: torch.Tensor) -> tuple[torch.Tensor, list]:
+    """What `net` gives for `X`, and the chance and units of each dropout on the way."""
+    seen, plain = [], F.dropout
+
+    def watched(X, p=0.5, training=True, inplace=False):
+        if training and p > 0:
+            seen.append([p, X.shape[-1]])
+        return plain(X, p, training, inplace)
+
+    with patch.object(F, "dropout", watched):  # nn.Dropout calls it, too
+        return net(X), seen
 
 
 def fill(net: nn.Module) -> None:

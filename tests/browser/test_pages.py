@@ -18,7 +18,9 @@ RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 WCAG = {"preload": False, "resultTypes": ["violations"], "runOnly": RULES}
 LESSONS = [f"notebooks/{path.stem}" for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb"))]
 TEXTS = [f"docs/{path.stem}" for path in sorted((REPOSITORY / "docs").glob("*.md"))]
-PAGES = [*TEXTS, *LESSONS, "data/README", "search", "genindex"]
+FOLDERS = ("exercises", "solutions")
+EXERCISES = [f"notebooks/{folder}/{Path(lesson).name}" for folder in FOLDERS for lesson in LESSONS]
+PAGES = [*TEXTS, *LESSONS, *EXERCISES, "data/README", "search", "genindex"]
 
 
 def visit(page, address):

@@ -31,12 +31,16 @@ def main(arguments, solutions: Path = SOLUTIONS, exercises: Path = EXERCISES) ->
     there = {path.name: nbformat.read(path, as_version=4) for path in exercises.glob("*.ipynb")}
     changed = [name for name in sorted(made.keys() | there.keys()) if made.get(name) != there.get(name)]
     for name in changed:
-        print(f"{name}: {'out of step with its solution' if arguments.check else 'made anew' if name in made else 'removed'}")
+        print(
+            f"{name}: {'out of step with its solution' if arguments.check else 'made anew' if name in made else 'removed'}"
+        )
         if not arguments.check and name in made:
             write(made[name], exercises / name)
         elif not arguments.check:
             (exercises / name).unlink()
-    print(f"{len(made) - len([name for name in changed if name in made])} of {len(made)} were as the solutions give them")
+    print(
+        f"{len(made) - len([name for name in changed if name in made])} of {len(made)} were as the solutions give them"
+    )
     return int(arguments.check and bool(changed))
 
 

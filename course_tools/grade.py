@@ -43,7 +43,10 @@ def main(arguments, solutions: Path = SOLUTIONS, limits=None) -> int:
     elif (problem := sandbox.problem()) is not None:
         raise ValueError(sandbox.HOW_TO_GET_IT.format(problem=problem))
     out = arguments.out.resolve()
-    found = submissions.collect(Path(arguments.submissions), out / "nbgrader", {path.stem for path in solutions.glob("*.ipynb")})
+    out.mkdir(parents=True, exist_ok=True)
+    found = submissions.collect(
+        Path(arguments.submissions), out / "nbgrader", {path.stem for path in solutions.glob("*.ipynb")}
+    )
     good = [submission for submission in found if submission.problem is None]
     course.prepare(out, solutions, sorted({submission.lesson for submission in good}))
 

@@ -11,10 +11,11 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_tools.normalise import normalise, stated_minutes, write
+from course_tools.plan import set_sections
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -26,11 +27,13 @@ class Result:
     seconds: float
     peak_bytes: int
     problem: str | None
+    cell_seconds: list[float] = field(default_factory=list)
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="what lessons' names begin with (default: all)")
     parser.add_argument("--in-place", action="store_true", help="write outputs and minutes back into notebooks/")
+    parser.add_argument("--solutions", action="store_true", help="the solutions of the exercises instead of the lessons")
     parser.add_argument("--timeout", type=int, default=600, metavar="S", help="seconds a cell may take (600)")
 
 
@@ -44,6 +47,7 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks", build: Path = REPOS
 
     from course_tools.pages import to_html
 
+    folder = folder / "solutions" if arguments.solutions else folder
     paths = find(arguments.names, folder)
     build.mkdir(parents=True, exist_ok=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -63,6 +67,7 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks", build: Path = REPOS
             console.print(escape(f"{path.stem}: {outcome}"), highlight=False, soft_wrap=True)
             if arguments.in_place and result.problem is None:
                 set_minutes(notebook, result.seconds)
+                set_sections(notebook, result.cell_seconds)
                 normalise(notebook)
                 write(notebook, path)
             write(notebook, build / path.name)
@@ -100,11 +105,12 @@ def run(notebook, folder: Path, *, timeout: int = 600, on_cell=None) -> Result:
             return KernelSpecManager(kernel_dirs=[])
 
     memory = PeakMemory()
-    at = 0
+    at, starts = 0, []
 
     def cell_starts(cell, cell_index):
         nonlocal at
         at = cell_index + 1
+        starts.append(time.perf_counter())
         memory.watch(client.km.provisioner.pid)
         if on_cell:
             on_cell(at)
@@ -138,7 +144,8 @@ def run(notebook, folder: Path, *, timeout: int = 600, on_cell=None) -> Result:
     if problem and at:
         first_line = notebook.cells[at - 1].source.strip().partition("\n")[0]
         problem = f"cell {at} ({first_line}): {problem}"
-    return Result(seconds, peak_bytes, problem)
+    ends = [*starts[1:], began + seconds]
+    return Result(seconds, peak_bytes, problem, [end - start for start, end in zip(starts, ends)])
 
 
 class PeakMemory:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_tools.bootstrap import FIRST_LINE
+from course_tools.plan import plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,6 +36,7 @@ class Lesson:
     optional: int
     minutes: float | None  # that it ran on the reference machine
     budget_seconds: float | None
+    plan: str  # the ninety minutes, as a table
 
 
 def add_arguments(parser) -> None:
@@ -130,6 +132,7 @@ def describe(path: Path) -> Lesson:
         optional=sum(int(minutes) for kind, minutes in rows if kind == "optional"),
         minutes=course.get("minutes"),
         budget_seconds=course.get("budget_seconds"),
+        plan=plan(first, course.get("sections", {})),
     )
 
 
@@ -193,4 +196,5 @@ def fill_in(text: str) -> str:
     every = lessons()
     made = {"lessons": lambda: cards(every), "outcomes": lambda: outcomes_list(every),
             "timings": lambda: timings_table(every), "experiments": experiments_table}
+    made |= {f"plan_{number}": lambda lesson=lesson: lesson.plan for number, lesson in enumerate(every)}
     return re.sub(r"^<!-- (\w+) -->$", lambda mark: made[mark[1]](), text, flags=re.MULTILINE)

@@ -12,6 +12,7 @@ from course_tools import lessons
 from course_tools.bootstrap import FIRST_LINE, address, bootstrap_source
 from course_tools.normalise import normalise, runs_in, stated_minutes, write
 from course_tools.pages import to_html
+from course_tools.plan import set_sections
 
 FIGURE = """
 import base64, os, sys
@@ -241,3 +242,28 @@ def test_unknown_lesson_and_command_are_refused_in_one_line(capsys):
     with pytest.raises(SystemExit) as ending:
         commands.main(["lesons"])
     assert ending.value.code == 2 and "lessons" in capsys.readouterr().err
+
+
+def test_solutions_are_run_where_they_lie(tmp_path):
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    lesson(tmp_path / "notebooks" / "solutions", "01_solved", "print(6 * 7)")
+    assert run(tmp_path, "--solutions") == 0
+    assert "42" in (tmp_path / "build" / "01_solved.ipynb").read_text()
+
+
+def test_in_place_stores_the_seconds_of_sections(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    lesson(tmp_path / "notebooks", "01_slow", "import time", "time.sleep(2)", "time.sleep(7)")
+    path = tmp_path / "notebooks" / "01_slow.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source += "\n\n| section | | minutes |\n|---|---|---|\n| Naps | core | 4 |\n| Nights | optional | 5 |\n"
+    notebook.cells.insert(2, v4.new_markdown_cell("## Naps (core, 4 minutes)"))
+    notebook.cells.insert(4, v4.new_markdown_cell("## Nights (optional, 5 minutes)"))
+    write(notebook, path)
+    assert run(tmp_path, "--in-place") == 0
+    notebook = nbformat.read(path, as_version=4)
+    assert set(notebook.metadata.course.sections) == {"Naps", "Nights"}
+    assert 2 <= notebook.metadata.course.sections["Naps"] < 7 <= notebook.metadata.course.sections["Nights"]
+    notebook.metadata.course.sections = {"Naps": 5, "Nights": 600}
+    set_sections(notebook, [0.1, 1.0, 0.1, 2.0, 0.1, 7.0])
+    assert notebook.metadata.course.sections == {"Naps": 5, "Nights": 7}  # about right stays, far off is replaced

@@ -29,8 +29,7 @@ def parts(source: str) -> tuple[str, str]:
 def question(source: str, name: str, expression: str) -> str:
     """The expression that the kernel evaluates to answer the questions `source`, as `encode` wrote them."""
     return (
-        "__import__('course_tools.grading.remote', fromlist=['put']).put"
-        f"({name!r}, lambda: ({expression}), {source!r})"
+        f"__import__('course_tools.grading.remote', fromlist=['put']).put({name!r}, lambda: ({expression}), {source!r})"
     )
 
 

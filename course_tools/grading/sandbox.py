@@ -52,13 +52,25 @@ def problem() -> str | None:
     """Why the sandbox cannot be used here, or None."""
     if shutil.which("bwrap") is None:
         return "the command bwrap is not there"
-    trial = subprocess.run(wrapped([sys.executable, "-c", "import sys"], None, Limits()), capture_output=True, text=True)
+    trial = subprocess.run(
+        wrapped([sys.executable, "-c", "import sys"], None, Limits()), capture_output=True, text=True
+    )
     return None if trial.returncode == 0 else f"bwrap stopped with: {trial.stderr.strip() or trial.returncode}"
 
 
 def wrapped(command: list[str], shared: Path | None, limits: Limits) -> list[str]:
     """`command` to be run in a sandbox that can also write into the folder `shared`, where the kernel's sockets lie."""
-    readable = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]
+    readable = [
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/etc/ld.so.cache",
+        "/etc/alternatives",
+        "/etc/fonts",
+    ]
     readable += [sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")]
     readable += [REPOSITORY / "course_lib", REPOSITORY / "course_tools", REPOSITORY / "data"]
     space = str(limits.disk)
@@ -151,7 +163,9 @@ def _size(folder: Path) -> int:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                total += 2 * MEBIBYTE if entry.is_dir(follow_symlinks=False) else entry.stat(follow_symlinks=False).st_size
+                total += (
+                    2 * MEBIBYTE if entry.is_dir(follow_symlinks=False) else entry.stat(follow_symlinks=False).st_size
+                )
     except FileNotFoundError:
         return total
     return total

@@ -106,8 +106,12 @@ def graded(tmp_path_factory, handed_out, solved):
     room.hand_in("check-deleted", without(replaced(solved, corr2d=wrong), "corr2d-check"))
     room.hand_in("check-edited", replaced(solved, corr2d=wrong, corr2d_check="print('✓ corr2d: fine')"))
     room.hand_in("solution-deleted", without(solved, "corr2d", "corr2d-check"))
-    scripted = with_code(solved, "from IPython.display import HTML\nHTML('<script>stolen()</script><img src=x onerror=stolen()>')")
-    scripted.cells.append(nbformat.v4.new_markdown_cell("<script>stolen()</script>", metadata={"tags": ['"><script>stolen()']}))
+    scripted = with_code(
+        solved, "from IPython.display import HTML\nHTML('<script>stolen()</script><img src=x onerror=stolen()>')"
+    )
+    scripted.cells.append(
+        nbformat.v4.new_markdown_cell("<script>stolen()</script>", metadata={"tags": ['"><script>stolen()']})
+    )
     scripted.cells.append(nbformat.v4.new_raw_cell("<script>stolen()</script>"))
     png = '"><script>stolen()</script>'
     scripted.cells.append(nbformat.v4.new_code_cell(f"display({{'image/png': {png!r}, 'text/plain': 'x'}}, raw=True)"))
@@ -148,7 +152,9 @@ def test_one_wrong_costs_its_points_and_says_why(graded):
     assert "unchanged" in graded.page("one-wrong")
 
 
-@pytest.mark.parametrize("student", ["stops-in-check", "dies-in-check", "check-deleted", "check-edited", "solution-deleted"])
+@pytest.mark.parametrize(
+    "student", ["stops-in-check", "dies-in-check", "check-deleted", "check-edited", "solution-deleted"]
+)
 def test_only_the_exercise_in_question_is_lost(student, graded):
     assert graded.points(student) == 8
 

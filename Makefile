@@ -34,7 +34,7 @@ exercises: .venv/grading
 
 grade: .venv/grading
 	@[ -n "$(SUBMISSIONS)" ] || { echo "Name the folder: make grade SUBMISSIONS=folder"; exit 1; }
-	$(TOOLS) grade $(SUBMISSIONS) $(GRADE)
+	$(TOOLS) grade "$(SUBMISSIONS)" $(GRADE)
 
 test-grading: .venv/grading
 	$(TOOLS) exercises --check

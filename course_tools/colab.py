@@ -3,12 +3,13 @@
     python -m course_tools colab                       for the address in COURSE_REPOSITORY or pyproject.toml
     python -m course_tools colab --ref v0.1.0          that take the course from this tag or branch
 
-The copies lie in notebooks/ as the lessons do. A workflow puts them on the branch `colab`, where the site's buttons
+The copies, of the exercises and solutions too, lie in notebooks/ as those do. A workflow puts them on the branch `colab`, where the site's buttons
 expect them. Relative links, which lead nowhere on Colab, become links to the other copies and to the repository.
 """
 
 import copy
 import os
+import posixpath
 import re
 import shutil
 import tomllib
@@ -61,11 +62,13 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks") -> int:
     ref = arguments.ref or os.environ.get("COURSE_REF") or f"v{project()['version']}"
     into = arguments.into / "notebooks"
     shutil.rmtree(into, ignore_errors=True)
-    into.mkdir(parents=True)
-    paths = sorted(folder.glob("*.ipynb"))
+    paths = [path for part in (".", "exercises", "solutions") for path in sorted((folder / part).glob("*.ipynb"))]
     for path in paths:
-        write(for_colab(nbformat.read(path, as_version=4), address, ref), into / path.name)
-    print(f"{len(paths)} lessons, from {address} at {ref}: {os.path.relpath(into)}")
+        place = path.relative_to(folder)
+        (into / place).parent.mkdir(parents=True, exist_ok=True)
+        where = posixpath.normpath(f"notebooks/{place.parent.as_posix()}")
+        write(for_colab(nbformat.read(path, as_version=4), where, address, ref), into / place)
+    print(f"{len(paths)} notebooks, from {address} at {ref}: {os.path.relpath(into)}")
     return 0
 
 
@@ -87,30 +90,29 @@ def bootstrap(address: str, ref: str) -> str:
     return BOOTSTRAP.replace("ADDRESS", address).replace("REF", ref).replace("PACKAGES", repr(packages()))
 
 
-def for_colab(notebook, address: str, ref: str):
-    """A copy of `notebook` that runs on Colab alone."""
+def for_colab(notebook, folder: str, address: str, ref: str):
+    """A copy of `notebook`, which lies in `folder` of the repository, that runs on Colab alone."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.startswith(FIRST_LINE):
             cell.source = bootstrap(address, ref)
         elif cell.cell_type == "markdown":
-            cell.source = absolute_links(cell.source, address, ref)
+            cell.source = absolute_links(cell.source, folder, address, ref)
     return notebook
 
 
-def absolute_links(text: str, address: str, ref: str) -> str:
-    """`text` with its relative links to lessons and files of the repository made absolute.
+def absolute_links(text: str, folder: str, address: str, ref: str) -> str:
+    """`text` with its links, relative to `folder`, to notebooks and files of the repository made absolute.
 
-    >>> absolute_links("[unit](../docs/glossary.md#unit)", "https://github.com/NAME/COURSE", "v1")
+    >>> absolute_links("[unit](../docs/glossary.md#unit)", "notebooks", "https://github.com/NAME/COURSE", "v1")
     '[unit](https://github.com/NAME/COURSE/blob/v1/docs/glossary.md#unit)'
     """
 
     def absolute(match):
-        folder, path, anchor = match.groups(default="")
-        if not folder and path.endswith(".ipynb"):
-            page = f"notebooks/{path.removesuffix('.ipynb')}"
-            links = launch_links(page, address, ref)
-            return f"]({links.get('Colab') or f'{address}/blob/{ref}/{page}.ipynb'}{anchor})"
-        return f"]({address}/blob/{ref}/{'' if folder else 'notebooks/'}{path}{anchor})"
+        path, anchor = posixpath.normpath(f"{folder}/{match[1]}"), match[2] or ""
+        if path.startswith("notebooks/") and path.endswith(".ipynb"):
+            links = launch_links(path.removesuffix(".ipynb"), address, ref)
+            return f"]({links.get('Colab') or f'{address}/blob/{ref}/{path}'}{anchor})"
+        return f"]({address}/blob/{ref}/{path}{anchor})"
 
-    return re.sub(r"\]\((?!\w+:|#|/)(\.\./)?([^)\s#]+)(#[^)\s]*)?\)", absolute, text)
+    return re.sub(r"\]\((?!\w+:|#|/)([^)\s#]+)(#[^)\s]*)?\)", absolute, text)

@@ -202,8 +202,10 @@ def copies(tmp_path, monkeypatch):
 
 
 def test_copies_carry_address_and_tag_and_lead_nowhere_else(copies):
-    names = [path.name for path in sorted(copies.glob("*.ipynb"))]
-    assert names == [path.name for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb"))]
+    names = sorted(path.relative_to(copies) for path in copies.rglob("*.ipynb"))
+    stored_ones = (REPOSITORY / "notebooks").rglob("*.ipynb")
+    assert names == sorted(path.relative_to(REPOSITORY / "notebooks") for path in stored_ones if ".ipynb_" not in str(path))
+    assert len(names) == 27
     for name in names:
         copied, stored = (nbformat.read(folder / name, 4) for folder in (copies, REPOSITORY / "notebooks"))
         code = [cell.source for cell in copied.cells if cell.cell_type == "code"]
@@ -212,6 +214,12 @@ def test_copies_carry_address_and_tag_and_lead_nowhere_else(copies):
         for cell in copied.cells:
             if cell.cell_type == "markdown":
                 assert all(link.startswith(("http", "#")) for link in re.findall(r"\]\(([^)]+)\)", cell.source))
+
+
+def test_copies_of_exercises_lead_to_the_copies_of_their_lessons(copies):
+    first = nbformat.read(copies / "exercises" / "01_convolution_and_pooling.ipynb", 4).cells[0].source
+    assert "https://colab.research.google.com/github/NAME/COURSE/blob/colab/notebooks/01_convolution_and_pooling.ipynb" in first
+    assert "blob/colab/notebooks/solutions/01_convolution_and_pooling.ipynb" in first
 
 
 def test_copies_need_an_address_and_a_name_that_git_knows(tmp_path, monkeypatch):

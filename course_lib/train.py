@@ -86,6 +86,9 @@ def fit(net, train, valid=None, *, epochs, loss=F.cross_entropy, optimizer=None,
                                        {"lr": lr, "validation": valid is not None})
     writing = keeper if rank == 0 else None
     with writing.held() if writing else nullcontext(), modes_kept(net):
+        if writing:
+            check_path(checkpoint, resume)  # again: another run may have ended there before we held it
+        check_same(resume, "resume")  # here the others wait, so that all find the same file
         if keeper and keeper.path.exists():
             history, best = keeper.load()
         check_same(len(history), "the epochs that are done")

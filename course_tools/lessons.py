@@ -1,5 +1,8 @@
 """Runs the lessons here and now: executed notebooks and pages in build/lessons/, a table at the end.
 
+The table says how long each lesson and its slowest cell took; a sentence under it names the lessons over their budget.
+That alone is no failure: a busy machine is slower than the one on which the budget was set.
+
     python -m course_tools lessons                 every lesson
     python -m course_tools lessons 04              the one whose name begins with 04
     python -m course_tools lessons 04 --in-place   for authors: store outputs and minutes in notebooks/
@@ -75,6 +78,8 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks", build: Path = REPOS
             rows.append((path.stem, notebook.metadata.get("course", {}).get("budget_seconds"), result))
     console.print(table(rows))
     console.print(f"Executed notebooks and pages: {os.path.relpath(build)}", highlight=False)
+    if any(over(budget, result) for _, budget, result in rows):
+        console.print(escape(over_budget(rows)), highlight=False, soft_wrap=True)
     return int(any(result.problem for _, _, result in rows))
 
 
@@ -194,19 +199,30 @@ def set_minutes(notebook, seconds: float) -> None:
         course["minutes"] = stated_minutes(seconds, course.get("minutes"))
 
 
+def over(budget, result) -> bool:
+    """Whether a lesson took longer than its budget in seconds, which is None where it has none."""
+    return budget is not None and result.seconds > budget
+
+
+def over_budget(rows) -> str:
+    """The sentence on those of `rows` (see `table`) that are over their budget."""
+    late = [f"{name} ({result.seconds:.1f} s of {budget:g} s)" for name, budget, result in rows if over(budget, result)]
+    return f"Over budget: {', '.join(late)}. Run again when the machine is idle before you look for the reason."
+
+
 def table(rows):
     """The closing table of `rows` of name, budget in seconds and `Result`."""
     from rich.table import Table
 
-    result_table = Table("lesson", "seconds", "budget", "peak memory", "passed")
-    for column in result_table.columns[1:4]:
+    result_table = Table("lesson", "seconds", "budget", "slowest cell", "peak memory", "passed")
+    for column in result_table.columns[1:5]:
         column.justify = "right"
     for name, budget, result in rows:
-        over = budget is not None and result.seconds > budget
         result_table.add_row(
             name,
-            f"{result.seconds:.0f}" + (" (over)" if over else ""),
+            f"{result.seconds:.0f}" + (" (over)" if over(budget, result) else ""),
             "none" if budget is None else f"{budget:g}",
+            f"{max(result.cell_seconds):.0f}" if result.cell_seconds else "none",
             f"{result.peak_bytes / 2**20:.0f} MiB",
             "[red]no[/red]" if result.problem else "[green]yes[/green]",
         )

@@ -91,6 +91,13 @@ def train_for(net, train, valid, steps, lr, precision="auto"):
                schedule=lambda optimizer, steps: torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps))
 
 
+def cost(net, size):
+    """Weights, work a picture, and the window of a unit of the last map, before anything is averaged or flattened."""
+    traced = trace(net, (1, 1, size, size))
+    last = [row for row in traced if row.jump and row.jump[0]][-1]      # behind it no unit has a jump: each sees all
+    return {"weights": traced.params, "multiply_adds": traced.macs, "receptive_field": last.receptive_field[0]}
+
+
 def run(arm, seed, *, seconds, lr, batch_size, size):
     train, valid, _ = fashion_mnist(batch_size, size=size, seed=seed)
     trial = build(arm["family"], size)
@@ -101,9 +108,8 @@ def run(arm, seed, *, seconds, lr, batch_size, size):
     torch.manual_seed(seed)
     net = build(arm["family"], size)
     history = train_for(net, train, valid, steps, lr)
-    cost = trace(net.cpu(), (1, 1, size, size))
-    return {"weights": cost.params, "multiply_adds": cost.macs, "steps": steps, "seconds": history.seconds[0], "train_loss": history.train_loss[0],
-            "valid_accuracy": history.valid_accuracy[0]}
+    return {**cost(net.cpu(), size), "steps": steps, "seconds": history.seconds[0],
+            "train_loss": history.train_loss[0], "valid_accuracy": history.valid_accuracy[0]}
 
 
 if __name__ == "__main__":

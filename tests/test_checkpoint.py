@@ -1,7 +1,7 @@
 """Checkpoints: killed runs go on bit for bit, and every file that does not fit is refused.
 
-Run as a script, this file is the process that is killed, or the new one that goes on:
-`python test_checkpoint.py killed FOLDER` and `python test_checkpoint.py resumed FOLDER`.
+Run as a script, this file is the process that is killed, alone or with a worker of its own, or the new one that goes on:
+`python test_checkpoint.py killed FOLDER`, the same with `orphaned`, and `python test_checkpoint.py resumed FOLDER`.
 """
 
 import errno
@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,23 @@ class Killed:
             yield batch
 
 
+def orphan(path):
+    """Train one epoch, start a process as a DataLoader starts its workers, and be killed, which that one outlives."""
+    def fork(history, net):
+        if os.fork() == 0:
+            path.with_name("worker").write_text(str(os.getpid()))
+            time.sleep(120)
+            os._exit(0)
+        while not path.with_name("worker").exists() or not path.with_name("worker").read_text():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    fit_here(path, callback=fork)
+
+
 def main(what, folder):
+    if what == "orphaned":
+        return orphan(Path(folder) / "a.pt")
     adamw(make_net()).step()  # loads once, before the forks, what torch loads at the first step
     for i, name in enumerate(CASES):
         path = Path(folder) / f"{i}.pt"
@@ -266,6 +283,38 @@ def test_two_processes_on_one_path_are_told_apart_before_the_first_has_written(t
     with first, pytest.raises(FileExistsError, match="another run, still at work, writes its checkpoint to .*a.pt"):
         fit_here(tmp_path / "a.pt")
     assert not (tmp_path / "a.pt").exists()
+
+
+def test_a_run_that_ended_on_the_path_after_the_first_look_is_not_taken_for_our_own(tmp_path):
+    path, written = tmp_path / "a.pt", []
+
+    def step(optimizer, steps):
+        return StepLR(optimizer, 4)
+
+    def slow(optimizer, steps):  # asked for after the arguments are checked and before the path is held
+        fit_here(path, schedule=step)
+        written.append(path.read_bytes())
+        return step(optimizer, steps)
+
+    net = make_net()
+    with pytest.raises(FileExistsError, match="a.pt exists: go on from it with resume=True"):
+        fit_here(path, net, schedule=slow)
+    same(net.state_dict(), make_net().state_dict())
+    assert [path.read_bytes()] == written and [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+    path.unlink()
+    assert len(fit_here(path, epochs=3, schedule=slow, resume=True)) == 3  # who asks to go on goes on
+
+
+def test_what_a_killed_run_leaves_running_does_not_keep_its_path(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    killed = subprocess.run([sys.executable, __file__, "orphaned", tmp_path], timeout=300, env=environment)
+    worker = int((tmp_path / "worker").read_text())
+    try:
+        assert killed.returncode == -signal.SIGKILL
+        os.kill(worker, 0)  # it is still there
+        assert len(fit_here(tmp_path / "a.pt", resume=True)) == 2
+    finally:
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_stopping_by_hand_while_writing_leaves_the_last_good_file(tmp_path, monkeypatch):

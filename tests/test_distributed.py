@@ -1,23 +1,30 @@
-"""fit and evaluate in two processes, started by torchrun, against one process, the whole batch and torch's own sums.
+"""fit, evaluate and the command in two processes, against one process, the whole batch and torch's own sums.
 
 Run as a script under torchrun, this file is one of the processes: `torchrun … test_distributed.py CASES FOLDER`.
 """
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
+from course_lib.checkpoint import Checkpoint
 from course_lib.data import fashion_mnist
 from course_lib.distributed import rank_and_world, share
+from course_lib.folders import image_folder
 from course_lib.train import evaluate, fit
 
 
@@ -59,7 +66,7 @@ class Order:
 
     def __init__(self, net):
         self.seen = []
-        net[0].register_forward_pre_hook(lambda layer, X: self.seen.extend(X[0][:, 0, 0, 0].long().tolist())
+        net[0].register_forward_pre_hook(lambda layer, X: self.seen.extend(X[0][:, 0, 0, 0].tolist())
                                          if net.training else None)
 
 
@@ -85,9 +92,13 @@ def one_step_with_batch_norm():
     return net, fit(net, batches_of((64,)), epochs=1)
 
 
-def empty_share():
-    net = make_net(batch_norm=True)
+def empty_share(batch_norm=True):
+    net = make_net(batch_norm)
     return net, fit(net, batches_of((8, 1)), batches_of((1,)), epochs=2)
+
+
+def empty_share_plain():
+    return empty_share(batch_norm=False)
 
 
 def uneven():
@@ -97,11 +108,12 @@ def uneven():
 
 
 def fashion():
-    train, valid, _ = fashion_mnist(111, valid=59001, seed=3, augment=True, device="cpu")  # 999 images
+    train, valid, _ = fashion_mnist(256, valid=59001, seed=3, augment=True, device="cpu")  # 999 images: 3·256 + 231
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     valid.images, valid.labels = valid.images[:333], valid.labels[:333]
-    return net, fit(net, train, valid, epochs=2)
+    order = Order(net)
+    return net, numbers(fit(net, train, valid, epochs=2)) | {"images": len(order.seen)}
 
 
 def loader():
@@ -140,17 +152,62 @@ def disagreement(folder):
         return net, {"error": str(error)}
 
 
+def overtaken(folder):
+    """Another run ends on the path while rank 0 is on its way to hold it, and rank 1 has been there for a while."""
+    data, net, path = batches_of((8, 8)), make_net(), folder / "overtaken.pt"
+    fit(make_net(), data, epochs=1, checkpoint=folder / "rival.pt")
+    held = Checkpoint.held
+
+    @contextmanager
+    def late(keeper):
+        time.sleep(1)
+        os.replace(folder / "rival.pt", path)
+        with held(keeper):
+            yield
+
+    Checkpoint.held = late
+    try:
+        return net, fit(net, data, epochs=2, checkpoint=path, resume=True)
+    finally:
+        Checkpoint.held = held
+
+
+def plant(folder):
+    """Write eight pictures of one class and seven of another; the red of each, everywhere in it, is its number."""
+    noise = np.random.default_rng(0)
+    for number in range(15):
+        pixels = noise.integers(0, 256, (20, 16, 3), np.uint8)
+        pixels[..., 0] = number
+        path = folder / "tree" / ("cat" if number < 8 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+
+def pictures_of(folder):
+    """11 pictures to train on, so that the last batch of an epoch is one picture; 4 to validate."""
+    return image_folder(folder / "tree", 5, size=8, scale=(8, 12), valid=0.25, workers=0)[:2]
+
+
+def pictures(folder):
+    train, valid = pictures_of(folder)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))
+    order = Order(net)
+    history = fit(net, train, valid, epochs=2)
+    return net, numbers(history) | {"seen": [round(255 * (red + train.mean[0].item())) for red in order.seen]}
+
+
 def evaluated():
     net = make_net(batch_norm=True)
     return net, {"result": evaluate(net, batches_of((13, 4, 1)))}
 
 
-CASES = {case.__name__: case for case in (sliced, one_step, one_step_with_batch_norm, empty_share, uneven, fashion,
-                                          loader, dropout_masks, plateau, evaluated)}
+CASES = {case.__name__: case for case in (sliced, one_step, one_step_with_batch_norm, empty_share, empty_share_plain,
+                                          uneven, fashion, loader, dropout_masks, plateau, evaluated)}
 
 
 class KilledOnce:
-    """Batches; in the first life of the run, the last rank is killed in the middle of the third epoch."""
+    """Batches; in the first life of the run, the rank DIES is killed in the middle of the third epoch."""
 
     def __init__(self):
         self.batches, self.epoch = batches_of((16, 16, 5)), 0
@@ -163,8 +220,8 @@ class KilledOnce:
 
     def __iter__(self):
         for i, batch in enumerate(self.batches):
-            dies = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0" and os.environ.get("DIES")
-            if dies and (self.epoch, i) == (2, 1) and os.environ["RANK"] == "1":
+            first_life = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+            if first_life and (self.epoch, i) == (2, 1) and os.environ["RANK"] == os.environ.get("DIES"):
                 os.kill(os.getpid(), signal.SIGKILL)
             yield batch
 
@@ -179,25 +236,29 @@ def survivor(folder):
     return net, history
 
 
-WITH_FILES = {"survivor": survivor, "disagreement": disagreement}
+WITH_FILES = {"survivor": survivor, "disagreement": disagreement, "overtaken": overtaken, "pictures": pictures}
+
+
+def numbers(more):
+    """Turn a history into a dict of its numbers; leave a dict as it is."""
+    if isinstance(more, dict):
+        return more
+    return {"loss": more.train_loss, "valid": more.valid_loss, "accuracy": more.train_accuracy}
 
 
 def main(names, folder):
     for name in names.split(","):
         net, more = CASES[name]() if name in CASES else WITH_FILES[name](Path(folder))
         rank, _ = rank_and_world()
-        more = more if isinstance(more, dict) else {"loss": more.train_loss, "valid": more.valid_loss,
-                                                    "accuracy": more.train_accuracy}
-        torch.save({"weights": net.state_dict(), **more}, Path(folder) / f"{name} {rank}.pt")
+        torch.save({"weights": net.state_dict(), **numbers(more)}, Path(folder) / f"{name} {rank}.pt")
         print(f"printed by {rank}")
 
 
-def torchrun(names, folder, *options, processes=2, **environment):
-    """Start this file in several processes and return what they printed together."""
+def torchrun(*arguments, **environment):
+    """Start two processes and return what they printed together."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1", **environment}
-    run = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-                          *options, __file__, names, str(folder)],
-                         env=environment, capture_output=True, text=True, timeout=240)
+    run = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+                          *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stderr[-3000:]
     return run
 
@@ -206,10 +267,11 @@ def torchrun(names, folder, *options, processes=2, **environment):
 def pairs(tmp_path_factory):
     """What two processes had after every case: {name: (rank 0's, rank 1's)}, and what was printed."""
     folder = tmp_path_factory.mktemp("two")
-    names = [*CASES, "disagreement"]
-    run = torchrun(",".join(names), folder)
+    names = [*CASES, "disagreement", "overtaken", "pictures"]
+    plant(folder)
+    run = torchrun(__file__, ",".join(names), folder)
     results = {name: [torch.load(folder / f"{name} {rank}.pt") for rank in (0, 1)] for name in names}
-    return results | {"stderr": run.stderr}
+    return results | {"stderr": run.stderr, "folder": folder}
 
 
 def apart(a, b):
@@ -217,12 +279,12 @@ def apart(a, b):
     return max((a[name].double() - b[name].double()).abs().max().item() for name in a)
 
 
-def alone(name):
-    net, more = CASES[name]()
-    return net.state_dict(), more
+def alone(name, *folder):
+    net, more = (CASES | WITH_FILES)[name](*folder)
+    return net.state_dict(), numbers(more)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, "overtaken", "pictures"])
 def test_all_processes_end_with_the_same_weights_and_buffers(pairs, name):
     first, second = (result["weights"] for result in pairs[name])
     assert apart(first, second) == 0
@@ -230,7 +292,8 @@ def test_all_processes_end_with_the_same_weights_and_buffers(pairs, name):
 
 
 @pytest.mark.parametrize("name, tolerance", [
-    ("one_step", 5e-7), ("sliced", 1e-5), ("uneven", 1e-6), ("fashion", 1e-5), ("plateau", 1e-5)])
+    ("one_step", 2e-7), ("sliced", 1e-5), ("empty_share_plain", 1e-6), ("uneven", 1e-6), ("fashion", 1e-5),
+    ("plateau", 1e-5)])
 def test_two_processes_take_the_steps_of_one(pairs, name, tolerance):
     weights, more = alone(name)
     assert apart(pairs[name][0]["weights"], weights) < tolerance
@@ -250,17 +313,15 @@ def test_batch_norm_takes_the_statistics_of_each_share(pairs):
     torch.testing.assert_close(pairs["one_step_with_batch_norm"][0]["weights"]["1.running_mean"], 0.1 * half)
 
 
-@pytest.mark.parametrize("name", ["sliced", "fashion"])
+@pytest.mark.parametrize("name", ["sliced", "empty_share_plain", "fashion"])
 def test_losses_and_accuracies_are_means_over_all_images(pairs, name):
-    _, history = alone(name)
-    for rank in (0, 1):
-        result = pairs[name][rank]
-        for key, expected in (("loss", history.train_loss), ("valid", history.valid_loss),
-                              ("accuracy", history.train_accuracy)):
-            assert result[key] == pytest.approx(expected, abs=1e-5), key
+    _, expected = alone(name)
+    for result in pairs[name]:
+        for key in ("loss", "valid", "accuracy"):
+            assert result[key] == pytest.approx(expected[key], abs=1e-5), key
 
 
-def test_an_empty_share_leaves_the_whole_batchs_loss(pairs):
+def test_an_empty_share_under_batch_norm_gives_one_finite_loss(pairs):
     """The second batch has one image, which is rank 0's: rank 1 goes along with nothing."""
     first, second = pairs["empty_share"]
     assert first["loss"] == second["loss"] and first["valid"] == second["valid"]
@@ -271,6 +332,26 @@ def test_data_that_can_shard_is_asked_to_and_given_back_whole(pairs):
     for rank, result in enumerate(pairs["uneven"]):
         assert result["asked"] == [(rank, 2), (0, 1)] * 2
         assert result["images"] == 8
+
+
+def test_fashion_mnist_is_shared_out_with_its_short_last_batch(pairs):
+    # 256 = 128 + 128, and of the last 231 the first process takes the odd one: 3·128 + 116 and 3·128 + 115.
+    assert [result["images"] for result in pairs["fashion"]] == [2 * 500, 2 * 499]
+
+
+def test_pictures_in_folders_are_shared_out_and_trained_on_as_by_one_process(pairs):
+    train, _ = pictures_of(pairs["folder"])
+    everyone = sorted(int(Path(path).stem) for path, _ in train.samples)
+    assert len(everyone) == 11
+    first, second = (result["seen"] for result in pairs["pictures"])
+    assert (len(first), len(second)) == (2 * (3 + 3 + 1), 2 * (2 + 2 + 0))  # of batches of 5, 5 and 1
+    for epoch in range(2):
+        assert sorted(first[7 * epoch:7 * epoch + 7] + second[4 * epoch:4 * epoch + 4]) == everyone
+    weights, expected = alone("pictures", pairs["folder"])
+    for result in pairs["pictures"]:
+        assert apart(result["weights"], weights) < 1e-6
+        for key in ("loss", "valid", "accuracy"):
+            assert result[key] == pytest.approx(expected[key], abs=1e-5), key
 
 
 def test_a_shuffling_loader_gives_each_image_to_one_process_each_epoch(pairs):
@@ -311,21 +392,48 @@ def test_processes_that_see_different_checkpoints_refuse_to_go_on(pairs):
         assert "the processes disagree on the epochs that are done: [1, 0]" in result["error"]
 
 
+def test_processes_read_the_checkpoint_only_once_rank_0_holds_it(pairs):
+    net = make_net()
+    expected = fit(net, batches_of((8, 8)), epochs=2, progress=False)
+    for result in pairs["overtaken"]:
+        assert result["loss"] == pytest.approx(expected.train_loss, abs=1e-6)
+        assert apart(result["weights"], net.state_dict()) < 1e-6
+
+
 def test_rank_0_alone_prints(pairs):
     lines = [line for line in pairs["stderr"].splitlines() if line.startswith("epoch ")]
-    assert len([line for line in lines if line.startswith("epoch 1/1")]) == 3  # three cases of one epoch
+    assert len([line for line in lines if line.startswith("epoch 1/1")]) == 4  # four cases of one epoch
 
 
-def test_a_killed_worker_is_started_again_and_ends_with_the_weights_of_an_undisturbed_run(tmp_path):
-    for name, environment in (("calm", {}), ("killed", {"DIES": "yes"})):
-        (tmp_path / name).mkdir()
-        torchrun("survivor", tmp_path / name, "--max-restarts=1", **environment)
-    calm, killed = (torch.load(tmp_path / name / "survivor 0.pt") for name in ("calm", "killed"))
-    assert apart(calm["weights"], killed["weights"]) == 0
-    assert calm["loss"] == killed["loss"] and len(calm["loss"]) == 4
-    lives = {path.name: path.read_text() for path in (tmp_path / "killed").glob("life*")}
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """What an undisturbed run of the survivor ends with."""
+    folder = tmp_path_factory.mktemp("calm")
+    torchrun(__file__, "survivor", folder)
+    return torch.load(folder / "survivor 0.pt")
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])  # rank 0 writes the checkpoint and holds its lock
+def test_a_killed_worker_is_started_again_and_ends_with_the_weights_of_an_undisturbed_run(calm, tmp_path, rank):
+    torchrun("--max-restarts=1", __file__, "survivor", tmp_path, DIES=rank)
+    for killed in (torch.load(tmp_path / f"survivor {rank}.pt") for rank in (0, 1)):
+        assert apart(calm["weights"], killed["weights"]) == 0
+        assert calm["loss"] == killed["loss"] and len(calm["loss"]) == 4
+    lives = {path.name: path.read_text() for path in tmp_path.glob("life*")}
     assert lives == {"life 0 rank 0": "0", "life 0 rank 1": "0", "life 1 rank 0": "2", "life 1 rank 1": "2"}
-    assert sorted(path.name for path in (tmp_path / "killed").glob("run*")) == ["run.pt"]
+    assert sorted(path.name for path in tmp_path.glob("run*")) == ["run.pt"]
+
+
+def test_the_command_trains_in_two_processes_and_speaks_once(tmp_path):
+    run = torchrun("-m", "course_lib", "train", "--arch", "1x2", "--size", "4", "--hidden", "8", "--batch-size", "1024",
+                   "--epochs", "1", "--json", tmp_path / "run.json")
+    (line,) = [line for line in run.stdout.splitlines() if "accuracy" in line]
+    result = json.loads((tmp_path / "run.json").read_text())
+    assert line.startswith(f"test accuracy {100 * result['test_accuracy']:.2f} % after 1 epochs")
+    # 3·3·2 + 2 in the convolution; then 2·2·2 numbers, 8 and 8 hidden units, 10 classes
+    assert result["parameters"] == 20 + (8 * 8 + 8) + (8 * 8 + 8) + (8 * 10 + 10)
+    assert len(result["train_loss"]) == 1 and 0 < result["train_loss"][0] < 10
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 # Shares

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torch.utils.data import get_worker_info
 
 from course_lib.folders import Pictures, image_folder, mean_colour, read_image
+from course_lib.train import fit
 
 OPTIONS = {"size": 16, "scale": (20, 28), "workers": 0}
 
@@ -206,6 +208,25 @@ def test_a_file_that_is_no_whole_picture_is_named(tree, monkeypatch, workers, sp
     train, _, _ = image_folder(tree, 4, valid=0, **{**OPTIONS, "workers": workers})
     with pytest.raises(ValueError, match=r"dog.3.png cannot be read as a picture .*: fetch it again, or delete it"):
         list(train)
+
+
+def test_training_that_meets_a_damaged_file_keeps_the_checkpoint_of_the_epoch_before(tree, tmp_path):
+    def train(epochs, resume):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+        return fit(net, pictures, epochs=epochs, checkpoint=path, resume=resume, device="cpu", progress=False)
+
+    path, victim = tmp_path / "run.pt", tree / "train" / "dog" / "3.png"
+    pictures, whole_file = image_folder(tree, 4, valid=0, **OPTIONS)[0], victim.read_bytes()
+    train(1, resume=False)
+    written = path.read_bytes()
+    victim.write_bytes(whole_file[:-200])
+    with pytest.raises(ValueError, match=r"dog.3.png cannot be read as a picture .*: fetch it again, or delete it"):
+        train(3, resume=True)
+    assert path.read_bytes() == written and torch.load(path, weights_only=True)["epoch"] == 1
+    assert [part.name for part in tmp_path.iterdir() if part.is_file()] == ["run.pt"]
+    victim.write_bytes(whole_file)
+    assert len(train(3, resume=True)) == 3  # with the file back, the run goes on
 
 
 def test_the_mean_names_a_damaged_file_too(tree):

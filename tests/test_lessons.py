@@ -83,7 +83,29 @@ def test_table_states_budget_and_outcome(course):
     outcomes = {row[0]: row for row in table if row and row[0] in ("01_sound", "02_fails", "03_dies")}
     assert "yes" in outcomes["01_sound"][-1] and "no" in outcomes["02_fails"][-1] and "no" in outcomes["03_dies"][-1]
     assert outcomes["01_sound"][2] == "60"
-    assert int(outcomes["01_sound"][3]) > 20  # MiB; an empty kernel takes about 50
+    assert int(outcomes["01_sound"][4]) > 20  # MiB; an empty kernel takes about 50
+    assert "Over budget" not in course[3]
+
+
+def test_table_states_the_slowest_cell_and_a_sentence_who_is_over_budget_without_failing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "notebooks").mkdir()
+    naps = ("import time\ntime.sleep(1)", "time.sleep(3)", "time.sleep(1)")
+    lesson(tmp_path / "notebooks", "01_slow", *naps, course={"budget_seconds": 2.5})
+    lesson(tmp_path / "notebooks", "02_free", "1", course={})
+    assert run(tmp_path) == 0
+    *lines, sentence = capsys.readouterr().out.splitlines()
+    rows = {line.split()[1]: line.split("│")[2:5] for line in lines if line.startswith("│ 0")}
+    seconds, budget, slowest = (cell.strip() for cell in rows["01_slow"])
+    assert seconds.endswith(" (over)") and budget == "2.5" and int(seconds.removesuffix(" (over)")) >= 5
+    assert 3 <= int(slowest) < int(seconds.removesuffix(" (over)")) - 1  # a nap of 3 s among two of 1 s
+    assert rows["02_free"][1].strip() == "none"
+    assert sentence.startswith("Over budget: 01_slow (") and " s of 2.5 s). Run again" in sentence and "02" not in sentence
+
+
+def test_lesson_that_ran_no_cell_has_no_slowest_one():
+    (row,) = zip(*(column.cells for column in lessons.table([("01", 60, lessons.Result(1.0, 0, "no kernel"))]).columns))
+    assert row[:4] == ("01", "1", "60", "none")
 
 
 def test_lessons_themselves_and_their_folder_stay_as_they_were(course):

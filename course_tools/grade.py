@@ -11,14 +11,22 @@ Needs nbgrader (`pip install -c constraints.txt -e ".[grading]"`) and bubblewrap
 """
 
 import csv
+import html
 import multiprocessing
 import os
 import shutil
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from course_tools.exercises import REPOSITORY, SOLUTIONS
 
+PAGE = """<!DOCTYPE html><meta charset="utf-8"><title>{lesson}</title>
+<h1>{lesson}</h1>
+<p>This notebook {problem}.
+<p>Most often something in it disturbs the kernel itself. Run it in JupyterLab from top to bottom in a fresh kernel,
+delete what does not belong to the exercises, and hand it in again.
+"""
 COLUMNS = ("student", "lesson", "points", "of", "to grade by hand", "problem")
 
 
@@ -44,36 +52,41 @@ def main(arguments, solutions: Path = SOLUTIONS, limits=None) -> int:
         raise ValueError(sandbox.HOW_TO_GET_IT.format(problem=problem))
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    found = submissions.collect(
-        Path(arguments.submissions), out / "nbgrader", {path.stem for path in solutions.glob("*.ipynb")}
-    )
+    found = submissions.collect(Path(arguments.submissions), out / "nbgrader", solutions)
     good = [submission for submission in found if submission.problem is None]
     course.prepare(out, solutions, sorted({submission.lesson for submission in good}))
 
     rows = [row(submission, 0, None, False, submission.problem) for submission in found if submission.problem]
     # Started afresh and not forked: torch and zmq do not survive a fork.
+    began = time.monotonic()
     pool = ProcessPoolExecutor(arguments.workers, mp_context=multiprocessing.get_context("spawn"))
     with pool, Progress(console=console, transient=True) as progress:
         task = progress.add_task("notebooks graded", total=len(good))
         futures = {pool.submit(course.grade, out, each, limits, arguments.unsafe): each for each in good}
         for future in as_completed(futures):
-            rows.append(row(futures[future], *outcome(future)))
+            rows.append(row(futures[future], *outcome(future, out, futures[future])))
             progress.advance(task)
+    seconds = time.monotonic() - began
     rows.sort()
     write(rows, out / "grades.csv")
     for student, lesson, points, of, by_hand, problem in rows:
         console.print(f"{student}  {lesson}  {points} of {of}{'  by hand: some' if by_hand else ''}  {problem}",
                       highlight=False, markup=False, soft_wrap=True)  # fmt: skip
+    console.print(f"{len(good)} notebooks graded in {seconds / 60:.1f} minutes", highlight=False)
     console.print(f"Marks, feedback and gradebook: {os.path.relpath(out)}", highlight=False)
     return int(any(problem for *_, problem in rows))
 
 
-def outcome(future) -> tuple:
+def outcome(future, out: Path, submission) -> tuple:
     """Points, of how many, whether some are to be given by hand, and the problem, of one notebook's grading."""
     try:
         return future.result()
     except Exception as error:  # one notebook's failure must not stop the class
-        return 0, None, False, f"could not be graded: {type(error).__name__}: {error}"
+        problem = f"could not be graded: {error or type(error).__name__}"
+        page = out / "feedback" / submission.student / f"{submission.lesson}.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(PAGE.format(lesson=submission.lesson, problem=html.escape(problem)), encoding="utf-8")
+        return 0, None, False, problem
 
 
 def row(submission, points, of, by_hand, problem) -> tuple:

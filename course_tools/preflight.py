@@ -7,9 +7,11 @@ Works without a network. The report is printed and lies in build/preflight/: rep
 for programs. Exit code 1: something would go wrong in class, and the report says what and how to mend it.
 """
 
+import html
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,12 @@ MENDING = (  # what stands in the failure, what to do about it
     ("Cell outputs differ", "compare build/lessons/ after `python -m course_tools lessons` with the stored page; "
                             "most often a package is not the tested one: install with `-c constraints.txt`"),
 )
+SLOW = ("close other programs and run `python -m course_tools preflight {name}` once more; if it stays so, leave out the "
+        "optional sections in class, or show the stored page")
+TRYING = ("pytest", "nbval")  # what the lessons themselves do not need, but trying them does
+VERSIONS = ("Python", "torch", "torchvision", "numpy", "matplotlib", "jupyterlab", "nbclient", "torchinfo", "nbval", "d2l",
+            "Fashion-MNIST")  # fmt: skip
+LITTLE = 2  # GiB free, of memory or disk, below which a lesson may fail
 OTHERWISE = "open the lesson with `make lab` and run it up to this cell; `git checkout -- notebooks` brings it back"
 
 
@@ -44,9 +52,14 @@ class Outcome:
     suite: ElementTree.Element | None
 
     @property
+    def slow(self) -> bool:
+        """Whether it passed, and took longer than its budget."""
+        return not self.problem and self.budget is not None and self.seconds > self.budget
+
+    @property
     def mending(self) -> str:
         if not self.problem:
-            return ""
+            return SLOW.format(name=self.name[:2]) if self.slow else ""
         return next((advice for sign, advice in MENDING if sign in self.problem), OTHERWISE)
 
 
@@ -58,10 +71,8 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks", build: Path = REPOS
     """Tries everything, prints and writes the report, and returns the exit code."""
     findings = [doctor.check_python(), *doctor.check_packages(), doctor.check_d2l(), doctor.check_kernel(),
                 doctor.check_data()]
-    if missing := [finding for finding in findings if finding.fix and finding.what != "d2l"]:
-        print("The lessons cannot be tried, because something they need is not here:")
-        for finding in missing:
-            print(f"  {finding.what}: {finding.found}\n    {finding.fix}")
+    if missing := [finding for finding in findings if finding.fix and (finding.needed or finding.what in TRYING)]:
+        report_missing(missing, build)
         return 1
     machine = [*doctor.describe_machine(), *doctor.describe_speed()[:len(doctor.REFERENCE)]]
     slowness = _slowness()
@@ -74,7 +85,7 @@ def main(arguments, folder: Path = REPOSITORY / "notebooks", build: Path = REPOS
         outcomes.append(try_lesson(path, slowness))
         print(f"{'FAILED' if outcomes[-1].problem else 'passed'} in {outcomes[-1].seconds:.0f} s", flush=True)
     report(findings, machine, outcomes, build)
-    return int(any(outcome.problem for outcome in outcomes))
+    return int(any(outcome.problem or outcome.slow for outcome in outcomes))
 
 
 def try_lesson(path: Path, slowness: float | None) -> Outcome:
@@ -133,6 +144,38 @@ def _slowness() -> float | None:
     return max(1 / 3, doctor.matmul_speed("fp32", device) / doctor.REFERENCE["fp32"])
 
 
+def scarce() -> list[str]:
+    """A sentence for disk and for memory where little is free."""
+    import psutil
+
+    free = {"disk": shutil.disk_usage(REPOSITORY).free, "memory": psutil.virtual_memory().available}
+    advice = {"disk": "delete what is not needed", "memory": "close other programs before class"}
+    return [f"Only {amount / 2**30:.1f} GiB of {what} are free, and lessons need up to {LITTLE}: {advice[what]}."
+            for what, amount in free.items() if amount < LITTLE * 2**30]  # fmt: skip
+
+
+def report_missing(missing, build: Path) -> None:
+    """Prints what keeps the lessons from being tried and writes it to `build`, with nothing but Python's own library."""
+    title = "The lessons cannot be tried, because something they need is not here:"
+    print(title, *(f"  {finding.what}: {finding.found}\n    {finding.fix}" for finding in missing), sep="\n")
+    rows = "".join(f"<li>{html.escape(f'{each.what}: {each.found}')}<pre>{html.escape(each.fix)}</pre>" for each in missing)
+    suites = ElementTree.Element("testsuites")
+    number = str(len(missing))
+    suite = ElementTree.SubElement(suites, "testsuite", name="environment", tests=number, failures=number, errors="0")
+    for finding in missing:
+        case = ElementTree.SubElement(suite, "testcase", classname="environment", name=finding.what)
+        ElementTree.SubElement(case, "failure", message=finding.found).text = finding.fix
+    write(f'<!DOCTYPE html><meta charset="utf-8"><title>preflight</title><p>{title}<ul>{rows}</ul>', suites, build)
+
+
+def write(page: str, suites: ElementTree.Element, build: Path) -> None:
+    """Writes the report to `build` as a page and as JUnit's XML, and prints where."""
+    build.mkdir(parents=True, exist_ok=True)
+    (build / "report.html").write_text(page, encoding="utf-8")
+    ElementTree.ElementTree(suites).write(build / "report.xml", encoding="utf-8", xml_declaration=True)
+    print(f"Report: {os.path.relpath(build / 'report.html')}, {os.path.relpath(build / 'report.xml')}")
+
+
 def report(findings, machine, outcomes, build: Path) -> None:
     """Prints the report and writes it to `build` as a page and as JUnit's XML."""
     from rich.console import Console
@@ -141,22 +184,23 @@ def report(findings, machine, outcomes, build: Path) -> None:
 
     console = Console(record=True, width=120)
     about = Table(title="This machine", title_justify="left", show_header=False)
-    for finding in [*machine, *(f for f in findings if f.what in ("Python", "torch", "d2l", "Fashion-MNIST"))]:
+    for finding in [*machine, *(f for f in findings if f.what in VERSIONS)]:
         about.add_row(finding.what, escape(finding.found))
     console.print(about)
     lessons = Table("lesson", "passed", "seconds", "budget", "minutes on a laptop", title="Lessons", title_justify="left")
     for outcome in outcomes:
         budget = "" if outcome.budget is None else f"{outcome.budget:.0f}"
-        lessons.add_row(outcome.name, "[red]no[/red]" if outcome.problem else "yes", f"{outcome.seconds:.0f}", budget,
+        seconds = f"[red]{outcome.seconds:.0f}, too long[/red]" if outcome.slow else f"{outcome.seconds:.0f}"
+        lessons.add_row(outcome.name, "[red]no[/red]" if outcome.problem else "yes", seconds, budget,
                         f"{outcome.laptop_minutes:.1f}")
     console.print(lessons)
-    failed = [outcome for outcome in outcomes if outcome.problem]
+    for sentence in scarce():
+        console.print(sentence, highlight=False)
+    failed = [outcome for outcome in outcomes if outcome.problem or outcome.slow]
     for outcome in failed:
-        console.print(escape(f"{outcome.name}, {outcome.problem}\n  To mend it: {outcome.mending}."), highlight=False)
+        what = outcome.problem or f"{outcome.seconds:.0f} seconds, where {outcome.budget:.0f} are its budget"
+        console.print(escape(f"{outcome.name}, {what}\n  To mend it: {outcome.mending}."), highlight=False)
     console.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} lessons are ready for class.", highlight=False)
-    build.mkdir(parents=True, exist_ok=True)
-    (build / "report.html").write_text(console.export_html(inline_styles=True), encoding="utf-8")
     suites = ElementTree.Element("testsuites")
     suites.extend(outcome.suite for outcome in outcomes if outcome.suite is not None)
-    ElementTree.ElementTree(suites).write(build / "report.xml", encoding="utf-8", xml_declaration=True)
-    print(f"Report: {os.path.relpath(build / 'report.html')}, {os.path.relpath(build / 'report.xml')}")
+    write(console.export_html(inline_styles=True), suites, build)

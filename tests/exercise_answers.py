@@ -11,7 +11,7 @@ ANSWERS_0_TO_4 = {
             ("(scores - scores.max(1, keepdim=True).values)", "scores", "overflows"),
             ("scores.max(1, keepdim=True).values", "scores.max()", "*own*"),
             ("exponentials.sum(1, keepdim=True)", "exponentials.sum(0, keepdim=True)", "*column*"),
-            ("exponentials.sum(1, keepdim=True)", "exponentials.sum(1, keepdim=True).sum()", "by hand"),
+            ("exponentials.sum(1, keepdim=True)", "exponentials.sum(1, keepdim=True).sum()", "whole table"),
             ("def softmax(scores):\n    return scores.log_softmax(1)", None, "logarithms"),
             ("def softmax(scores):\n    return scores / scores.sum(1, keepdim=True)", None, "without exponentials"),
         ],
@@ -48,7 +48,7 @@ ANSWERS_0_TO_4 = {
             ("X.shape[0] - h + 1, X.shape[1] - w + 1", "X.shape[0] - h, X.shape[1] - w", "one row and one column"),
             (" * K).sum()", ").sum()", "Multiply by the kernel"),
             (" * K).sum()", " * K).mean()", "sum"),
-            ("X.shape[0] - h + 1, X.shape[1] - w + 1", "X.shape[1] - w + 1, X.shape[0] - h + 1", "stopped with this error"),
+            ("X.shape[0] - h + 1, X.shape[1] - w + 1", "X.shape[1] - w + 1, X.shape[0] - h + 1", "X's height goes with"),
         ],
     ),
     "output_size": (
@@ -67,7 +67,7 @@ ANSWERS_0_TO_4 = {
         "    X, k = F.pad(X, [padding] * 4), W.shape[-1]\n"
         "    return torch.einsum('bchwij,mcij->bmhw', X.unfold(2, k, 1).unfold(3, k, 1), W)",
         [
-            (", padding=padding)", ")", "stopped with this error"),
+            (", padding=padding)", ")", "the columns do not"),
             (".reshape(len(X), len(W), height, width)", "", "in one row"),
             ("W.flatten(1)", "W.reshape(-1, len(W)).T", "wrong order"),
             ("height, width)", "width, height)", "swapped"),
@@ -333,7 +333,6 @@ ANSWERS_5_TO_8 = {
         ],
     ),
     "weight_std": (
-        "def weight_std(shape):\n    return nn.init.kaiming_normal_(torch.empty(shape)).std().item()\n"
         "def weight_std(shape):\n    return nn.init.calculate_gain('relu') / (torch.Size(shape).numel() / shape[0]) ** 0.5",
         [
             ("math.prod(shape[1:])", "shape[1]", "channels alone"),
@@ -341,6 +340,7 @@ ANSWERS_5_TO_8 = {
             ("math.sqrt(2 / math.prod(shape[1:]))", "2 / math.prod(shape[1:])", "variance"),
             ("math.prod(shape[1:])", "math.prod(shape)", "all weights"),
             ("math.prod(shape[1:])", "(shape[0] * math.prod(shape[2:]))", "fan-*out*"),
+            ("math.prod(shape[1:])", "(shape[1] * shape[-1] ** 2 if len(shape) == 4 else shape[1])", "need not be square"),
         ],
     ),
     "borrow": (
@@ -351,6 +351,8 @@ ANSWERS_5_TO_8 = {
             ("((0, 0), (1, 0), (2, 0), (2, 2))", "((0, 0), (1, 0), (2, 0), (2, 2), (3, 0), (3, 2))", "first four"),
             ("((0, 0), (1, 0), (2, 0), (2, 2))", "((0, 0), (1, 0), (2, 0))", "three convolutions"),
             ("ours.load_state_dict(theirs", "theirs.load_state_dict(ours", "wrong way"),
+            ("source[block][place]", "source[block + (place == 2)][place]", "another layer's weights"),
+            ("net[block][place]", "net[block][2 * place]", "third place"),
         ],
     ),
     "sgd_step": (
@@ -406,8 +408,15 @@ ANSWERS_5_TO_8 = {
     ),
     "experiment": (
         "def trial(arm, seed):\n"
-        "    chance = torch.Generator().manual_seed(seed + (0 if arm == 'with' else 100))\n"
-        "    return torch.rand(1, generator=chance).item(), 8000",
+        "    torch.manual_seed(seed)\n"
+        "    train, valid, _ = fashion_mnist(50, valid=59_000, seed=seed)\n"
+        "    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))\n"
+        "    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9 if arm == 'with' else 0)\n"
+        "    for X, y in train:\n"
+        "        optimizer.zero_grad()\n"
+        "        torch.nn.functional.cross_entropy(net(X), y).backward()\n"
+        "        optimizer.step()\n"
+        "    return evaluate(net, [batch for _, batch in zip(range(20), valid)])[1], train.num_images",
         [
             ("def trial(arm, seed):\n    return 0.8, 8000", None, "seed changes nothing"),
             ("def trial(arm, seed):\n    return 80 + seed, 8000", None, "not per cent"),
@@ -462,12 +471,12 @@ ANSWERS_5_TO_8 = {
     "share": (
         "def share(images, rank, world):\n    return list(range(images * rank // world, images * (rank + 1) // world))",
         [
-            ("range(rank, images, world)", "range(images)", "`rank` is not used"),
+            ("range(rank, images, world)", "range(images)", "all images: `rank` is not used"),
             ("range(rank, images, world)", "range(images // world * rank, images // world * (rank + 1))", "in no share"),
             ("range(rank, images, world)", "range(-(-images // world) * rank, -(-images // world) * (rank + 1))", "from 0 to"),
             ("range(rank, images, world)", "range(images // world * rank, images if rank == world - 1 else images // world * (rank + 1))",
              "uneven"),
-            ("range(rank, images, world)", "range(images // 2)", "same"),
+            ("range(rank, images, world)", "range(images // 2)", "the same few"),
             ("range(rank, images, world)", "range(rank, images, max(1, world - 1))", "two shares"),
         ],
     ),
@@ -476,7 +485,7 @@ ANSWERS_5_TO_8 = {
         "    weights = torch.tensor(counts, dtype=torch.float32) / sum(counts)\n"
         "    return torch.einsum('i,i...->...', weights, torch.stack(gradients))",
         [
-            ("count * gradient", "gradient", "by hand"),
+            ("count * gradient", "gradient", "each process's own"),
             (" / sum(counts)", "", "summed loss"),
             (" / sum(counts)", " / len(counts)", "number of processes"),
             ("def combine(gradients, counts):\n    return torch.stack(gradients).mean(0)", None, "mean over processes"),

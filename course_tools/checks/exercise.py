@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
+from course_tools.checks.asking import Failure, Unusual, replies
+
 CLOSE = 1e-4  # relative, and absolute for numbers below one: another order of summation passes, another rule does not
 
 
@@ -25,33 +27,14 @@ class WrongAnswer(AssertionError):
 
 
 @dataclass(frozen=True)
-class Unusual:
-    """Stands for a reply that is not plain data, such as a module where a tensor was expected."""
-
-    kind: str
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Stands for a reply that did not come, because the answer stopped with an error."""
-
-    kind: str
-    text: str
-
-
-def call(answer, *question):
-    """The usual probe: calls the student's function with the question's values."""
-    return answer(*question)
-
-
-@dataclass(frozen=True)
 class Exercise:
     """One exercise.
 
     `questions(generator)` returns a list of tuples of plain data, `right(*question)` the right reply. `mistakes` are
-    pairs of a function that goes wrong in a usual way, and the hint for it. `probe(answer, *question)` turns an answer
-    into a reply; whatever it is, the same probe is put to `right` and to the mistakes. `verdict(questions, replies)`,
-    for exercises with more than one right reply, returns None or what came, what was expected and a hint.
+    pairs of a function that goes wrong in a usual way, and the hint for it. Where a reply is not what the function
+    returns, `probes.PROBES[name](answer, *question)` makes it, of `right` and the mistakes, too.
+    `verdict(questions, replies)`, for exercises with more than one right reply, returns None or what came, what was
+    expected and a hint.
     """
 
     name: str
@@ -59,29 +42,32 @@ class Exercise:
     praise: str
     right: Callable
     mistakes: tuple[tuple[Callable, str], ...] = ()
-    probe: Callable = call
     verdict: Callable | None = None
 
     def judge(self, ask: Callable, seed: int) -> str:
         """Asks `ask(questions)` for the replies and returns the praise, or raises `WrongAnswer`."""
         questions = self.questions(torch.Generator().manual_seed(seed))
         came = ask(copy.deepcopy(questions))
-        if not isinstance(came, list) or len(came) != len(questions):
-            raise WrongAnswer(self.name, show(came), f"{len(questions)} replies", "the answer could not be asked.")
-        for question, reply in zip(questions, came):
-            if (problem := unusable(reply)) is not None:
-                hint = self._mistake(questions, came) or problem[1]
-                raise WrongAnswer(self.name, problem[0], f"a reply to {show_call(self.name, question)}", hint)
         try:
-            problem = (self.verdict or self._compare)(questions, came)
-        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # replies that nobody could compare
+            problem = self._problem(questions, came)
+        except Exception as error:  # replies that nobody could compare, whatever they are
             problem = show(came), "replies of the kind that the function's description names", f"{error}"
         if problem is not None:
             raise WrongAnswer(self.name, *problem)
         return self.praise
 
+    def _problem(self, questions, came):
+        """None where the replies are right, else what came, what was expected and a hint."""
+        if not isinstance(came, list) or len(came) != len(questions):
+            return show(came), f"{len(questions)} replies", "the answer could not be asked."
+        for question, reply in zip(questions, came):
+            if (problem := unusable(reply)) is not None:
+                hint = self._mistake(questions, came) or problem[1]
+                return problem[0], f"a reply to {show_call(self.name, question)}", hint
+        return (self.verdict or self._compare)(questions, came)
+
     def _compare(self, questions, came):
-        truth = replies(self, self.right, questions)
+        truth = replies(self.name, self.right, questions)
         wrong = [number for number in range(len(truth)) if not agree(came[number], truth[number])]
         if not wrong:
             return None
@@ -96,7 +82,7 @@ class Exercise:
     def _mistake(self, questions, came) -> str | None:
         """The hint of the mistake that replies as `came` does, to every question."""
         for mistake, hint in self.mistakes:
-            if all(map(agree, came, replies(self, mistake, questions))):
+            if all(map(agree, came, replies(self.name, mistake, questions))):
                 return hint
         return None
 
@@ -116,35 +102,6 @@ class Exercise:
         if isinstance(truth[wrong[0]], torch.Tensor) and shape_of(came[wrong[0]]) == shape_of(truth[wrong[0]]):
             return "the shape is right and the numbers are not: work out one of them by hand and compare."
         return "work through this one by hand, step by step, and compare with your code."
-
-
-def replies(exercise: Exercise, answer, questions) -> list:
-    """What `answer` replies to each of `questions`, as plain data; an error becomes a `Failure`."""
-    with torch.random.fork_rng(devices=[]):
-        return [_reply(exercise.probe, answer, copy.deepcopy(question)) for question in questions]
-
-
-def _reply(probe, answer, question):
-    torch.manual_seed(0)
-    try:
-        return plain(probe(answer, *question))
-    except Exception as error:  # whatever a student's code raises is an answer to be explained
-        return Failure(type(error).__name__, str(error).strip().partition("\n")[0][:300])
-
-
-def plain(value):
-    """`value` as plain data: tensors on the CPU, numbers, strings, None, and lists and dicts of these."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().clone()
-    if value is None or isinstance(value, (bool, int, float, str, Unusual, Failure)):
-        return value
-    if hasattr(value, "__array__") and hasattr(value, "dtype"):  # numpy's arrays and numbers
-        return torch.as_tensor(value)
-    if isinstance(value, (list, tuple, range)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    return Unusual(type(value).__name__)
 
 
 def unusable(reply):
@@ -219,11 +176,18 @@ def difference(came, truth) -> tuple[str, str]:
 
 
 def show(value) -> str:
-    """`value` in few words.
+    """`value` in few words; of what cannot be written down, its type.
 
     >>> show(torch.zeros(3, 224, 224)), show(2 / 3), show((1, "A"))
     ('a tensor of shape (3, 224, 224)', '0.666667', "[1, 'A']")
     """
+    try:
+        return _show(value)
+    except Exception:  # an integer of thousands of digits, say
+        return f"an object of type {type(value).__name__}"
+
+
+def _show(value) -> str:
     if isinstance(value, torch.Tensor):
         if value.numel() == 1 or value.numel() <= 12 and value.dim() == 1:
             return show(value.tolist())

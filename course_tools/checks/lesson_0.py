@@ -70,6 +70,10 @@ EXERCISES = [
                 "the whole table sums to 1. Every picture, a row, needs a sum of its own.",
             ),
             (
+                lambda s: (s - s.amax(1, keepdim=True)).exp() / (s - s.amax(1, keepdim=True)).exp().sum(),
+                "the whole table sums to 1. Every picture, a row, needs a sum of its own.",
+            ),
+            (
                 lambda s: s.exp() / s.exp().sum(1, keepdim=True),
                 "right until exp overflows: exp(1000) is infinite, and inf / inf "
                 "no number. What may you take away from a row without changing its probabilities?",

@@ -23,6 +23,11 @@ def corr2d_questions(generator):
     ]
 
 
+def swapped_size(X, K):
+    (h, w), (columns, rows) = K.shape, corr2d(X, K).shape
+    return torch.tensor([[(X[r : r + h, c : c + w] * K).sum() for c in range(columns)] for r in range(rows)])
+
+
 def output_size_questions(generator):
     fixed = [
         (227, 11, 0, 4),
@@ -45,9 +50,9 @@ def matmul_questions(generator):
     ]
 
 
-def by_matmul(X, W, padding, kernel_columns=lambda W: W.flatten(1), height_first=True):
+def by_matmul(X, W, padding, kernel_columns=lambda W: W.flatten(1), height_first=True, padded=True):
     size = [length + 2 * padding - W.shape[-1] + 1 for length in X.shape[2:]]
-    columns = F.unfold(X, W.shape[-1], padding=padding)
+    columns = F.unfold(X, W.shape[-1], padding=padding if padded else 0)
     return (kernel_columns(W) @ columns).reshape(len(X), len(W), *(size if height_first else size[::-1]))
 
 
@@ -70,14 +75,6 @@ def hanging(X, size, stride):
     return torch.tensor(
         [[X[row * stride :, column * stride :][:size, :size].max() for column in range(columns)] for row in range(rows)]
     )
-
-
-def float_kernel(answer, down, right):
-    """Probe: the kernel, which F.conv2d takes only in the numbers of the picture."""
-    kernel = answer(down, right)
-    if isinstance(kernel, torch.Tensor) and not kernel.is_floating_point():
-        raise TypeError(f"a kernel for F.conv2d has to be float, this one is {kernel.dtype}")
-    return kernel
 
 
 def shift_questions(generator):
@@ -119,6 +116,7 @@ EXERCISES = [
                 lambda X, K: corr2d(X, torch.ones_like(K)),
                 "the sum of the window. Multiply by the kernel, element by element, before you add up.",
             ),
+            (swapped_size, "rows and columns of the result are swapped: X's height goes with K's height."),
             (lambda X, K: corr2d(X, K) / K.numel(), "the mean of the products. A convolution takes their sum."),
             (
                 lambda X, K: X[: X.shape[0] - K.shape[0] + 1, : X.shape[1] - K.shape[1] + 1] * K[0, 0],
@@ -161,6 +159,10 @@ EXERCISES = [
         "one matrix product, and every number of F.conv2d.",
         right=lambda X, W, padding: F.conv2d(X, W, padding=padding),
         mistakes=(
+            (
+                lambda *q: by_matmul(*q, padded=False),
+                "the height and width count the padding, and the columns do not: `F.unfold` takes it, too.",
+            ),
             (lambda X, W, padding: F.conv2d(X, W), "the padding is missing: `F.unfold` takes it, too."),
             (
                 lambda X, W, padding: by_matmul(X, W, padding).flatten(2),
@@ -220,7 +222,6 @@ EXERCISES = [
         shift_questions,
         "an output takes its pixel from where the 1 is, so the picture moves the other way.",
         right=lambda down, right: one_at(1 - down, 1 - right),
-        probe=float_kernel,
         mistakes=(
             (
                 lambda down, right: one_at(1 + down, 1 + right),

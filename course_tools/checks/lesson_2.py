@@ -1,7 +1,6 @@
 """Exercises of lesson 2: the recurrence, what a stack costs, a field measured by gradient, how deep to look."""
 
 import torch
-from torch import nn
 
 from course_tools.checks.exercise import Exercise
 
@@ -49,14 +48,6 @@ def measured_questions(generator):
     """Nets, and a picture for each that is large enough for a unit away from the edge."""
     fields = [(net, *receptive_field(net)) for (net,) in field_questions(generator)]
     return [(net, 2 * (size - start) + 8 * jump + 5) for net, size, jump, start in fields]
-
-
-def measured(answer, net, n):
-    """Probe: the net of these layers, with positive weights."""
-    modules = [nn.Conv2d(1, 1, kernel, stride, padding, bias=False) for kernel, stride, padding in net]
-    for module in modules:
-        nn.init.constant_(module.weight, 1 / module.weight.numel())
-    return answer(nn.Sequential(*modules), n)
 
 
 def by_gradient(net, n, pick=lambda Y: Y[..., Y.shape[2] // 2, Y.shape[3] // 2], count=None):
@@ -168,7 +159,6 @@ EXERCISES = [
         measured_questions,
         "gradients and recurrence agree to the pixel.",
         right=by_gradient,
-        probe=measured,
         mistakes=(
             (
                 lambda net, n: by_gradient(net, n, lambda Y: Y[..., 0, 0]),

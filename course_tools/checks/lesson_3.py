@@ -6,7 +6,6 @@ from torch import nn
 
 from course_tools.checks import lesson_3_lrn
 from course_tools.checks.exercise import Exercise
-from course_tools.checks.nets import describe
 
 ROWS = [(96, 11, 4, 0, True), (256, 5, 1, 2, True), (384, 3, 1, 1, False), (384, 3, 1, 1, False), (256, 3, 1, 1, True)]
 
@@ -44,13 +43,6 @@ def net_from(
     for before, after in zip(widths, widths[1:]):
         layers += [nn.Linear(before, after), *[nn.ReLU()] * relu, nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], num_classes), *last)
-
-
-def build(answer, rows, in_channels, num_classes, input_size, hidden):
-    """Probe: what the net is that the student's function builds."""
-    return describe(
-        answer, (rows, in_channels, num_classes, input_size, hidden), (2, in_channels, input_size, input_size)
-    )
 
 
 def walk_questions(generator):
@@ -102,7 +94,6 @@ EXERCISES = [
         table_questions,
         "rows, pooling, head: the same shapes and the same outputs as the reference.",
         right=net_from,
-        probe=build,
         mistakes=(
             (lambda *q: net_from(*q, conv_relu=False), "there is no ReLU behind the convolutions."),
             (

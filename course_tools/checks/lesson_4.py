@@ -5,7 +5,6 @@ from torch import nn
 
 from course_tools.checks import lesson_4_count
 from course_tools.checks.exercise import Exercise
-from course_tools.checks.nets import describe
 
 
 def block(num_convs, in_channels, out_channels, padding=1, relu="each", pools="end", kernel=3, stride=2):
@@ -23,10 +22,6 @@ def block(num_convs, in_channels, out_channels, padding=1, relu="each", pools="e
 def block_questions(generator):
     drawn = torch.randint(2, 7, (2, 2), generator=generator).tolist()
     return [(1, 3, 8), (2, *drawn[0]), (3, *drawn[1])]
-
-
-def build_block(answer, num_convs, in_channels, out_channels):
-    return describe(answer, (num_convs, in_channels, out_channels), (2, in_channels, 16, 16))
 
 
 def vgg(
@@ -64,11 +59,6 @@ def vgg_questions(generator):
     ]
 
 
-def build_vgg(answer, conv_arch, in_channels, num_classes, input_size, hidden):
-    shape = (2, in_channels, input_size, input_size)
-    return describe(answer, ([tuple(row) for row in conv_arch], in_channels, num_classes, input_size, hidden), shape)
-
-
 def c_questions(generator):
     return [(2, 8, 5, 32), (int(torch.randint(1, 4, (1,), generator=generator)), 6, 3, 64)]
 
@@ -95,17 +85,12 @@ def net_c(width, hidden, num_classes, input_size, kernels=(3, 1, 1), widths=(1, 
 C = (3, 3, 1)
 
 
-def build_c(answer, width, hidden, num_classes, input_size):
-    return describe(answer, (width, hidden, num_classes, input_size), (2, 3, input_size, input_size))
-
-
 EXERCISES = [
     Exercise(
         "vgg_block",
         block_questions,
         "convolutions that keep the size, a ReLU behind each, one pooling that halves it.",
         right=block,
-        probe=build_block,
         mistakes=(
             (
                 lambda *q: block(*q, relu="none"),
@@ -134,7 +119,6 @@ EXERCISES = [
         vgg_questions,
         "blocks out of a list, and a head that fits any input size.",
         right=vgg,
-        probe=build_vgg,
         mistakes=(
             (
                 lambda *q: vgg(*q, side=7),
@@ -162,7 +146,6 @@ EXERCISES = [
         c_questions,
         "thirteen convolutions, three of them 1×1.",
         right=lambda *q: net_c(*q, kernels=C),
-        probe=build_c,
         mistakes=(
             (
                 lambda *q: net_c(*q, kernels=(3, 3, 3)),

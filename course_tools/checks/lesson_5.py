@@ -5,10 +5,9 @@ import math
 import torch
 from torch import nn
 
-from course_lib import preinitialise, vgg
+from course_lib import preinitialise
 from course_tools.checks import lesson_5_bugs
 from course_tools.checks.exercise import Exercise
-from course_tools.checks.nets import fill
 
 
 def plateau_questions(generator):
@@ -41,43 +40,21 @@ def plateau(losses, lr, factor, patience, early=0, reset=True, previous=False, f
 
 def std_questions(generator):
     drawn = torch.randint(2, 200, (3, 2), generator=generator).tolist()
-    return [([64, 3, 3, 3],), ([96, 3, 11, 11],), ([4096, 25088],), *(([*channels, 5, 5],) for channels in drawn)]
+    return [([64, 3, 3, 3],), ([8, 4, 3, 5],), ([96, 3, 11, 11],), ([4096, 25088],), *(([*channels, 5, 5],) for channels in drawn)]
 
 
 def std(shape, kernel=True, gain=2):
     return math.sqrt(gain / math.prod(shape[1:] if kernel else shape[1:2]))
 
 
-SHALLOW = ((1, 4), (1, 6), (2, 8), (2, 8))
-DEEP = ((2, 4), (2, 6), (3, 8), (3, 8))
+PLACES = [(0, 0), (1, 0), (2, 0), (2, 2), (3, 0), (3, 2)]  # block and place in it
 
 
-def borrowed(answer, width):
-    """Probe: which of a deeper net's layers are a shallower net's after the student's function has run."""
-    nets = []
-    for arch, seed in ((DEEP, 3), (SHALLOW, 4)):
-        nets.append(vgg([(convs, channels * width) for convs, channels in arch], input_size=16, hidden=8))
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            fill(nets[-1])
-            for parameter in nets[-1].parameters():
-                parameter += seed
-    net, source = nets
-    unlike = {name: value.clone() for name, value in net.state_dict().items()}
-    result = answer(net, source)
-    net = result if isinstance(result, nn.Module) else net
-    sources = list(source.state_dict().values())
-    state = {}
-    for name, value in net.state_dict().items():
-        copied = any(value.shape == other.shape and torch.equal(value, other) for other in sources)
-        state[name] = "copied" if copied else "left alone" if torch.equal(value, unlike[name]) else "changed"
-    return state | {"source afterwards": sum(value.sum().item() for value in sources)}
-
-
-def copy_layers(net, source, head=True, convolutions=4, biases=True):
+def copy_layers(net, source, head=True, convolutions=4, biases=True, fourth=(2, 2), from_=(2, 2)):
     """Copies by block and place, with the usual omissions as options."""
-    pairs = [(0, 0, 0), (1, 0, 0), (2, 0, 0), (2, 2, 2), (3, 0, 0), (3, 2, 2)][:convolutions]
-    layers = [(net[b][ours], source[b][theirs]) for b, ours, theirs in pairs]
+    pairs = list(zip(PLACES, PLACES))[:convolutions]
+    pairs[3:4] = [(fourth, from_)] * len(pairs[3:4])
+    layers = [(net[b][place], source[c][other]) for (b, place), (c, other) in pairs]
     if head:
         layers += [(ours, theirs) for ours, theirs in zip(net, source) if isinstance(ours, nn.Linear)]
     with torch.no_grad():
@@ -130,6 +107,10 @@ EXERCISES = [
                 lambda shape: std(shape, kernel=False),
                 "the channels alone. Each output adds up channels × height × width of the kernel.",
             ),
+            (
+                lambda shape: math.sqrt(2 / (shape[1] * (shape[-1] ** 2 if len(shape) == 4 else 1))),
+                "the last axis is squared. A kernel need not be square: take its height and its width.",
+            ),
             (lambda shape: std(shape, gain=1), "without the 2, ReLU halves the mean square at every layer."),
             (lambda shape: std(shape) ** 2, "this is the variance. The standard deviation is its root."),
             (
@@ -155,7 +136,6 @@ EXERCISES = [
         lambda generator: [(1,), (2,)],
         "by block and place; everything else is as it was.",
         right=preinitialise,
-        probe=borrowed,
         mistakes=(
             (
                 lambda net, source: copy_layers(net, source, head=False),
@@ -176,6 +156,15 @@ EXERCISES = [
             (
                 lambda net, source: copy_layers(net, source, convolutions=3),
                 "three convolutions of four: the third block of the source has two.",
+            ),
+            (
+                lambda net, source: copy_layers(net, source, from_=(3, 2)),
+                "the fourth convolution got another layer's weights, which have the same shape: it is the second of the "
+                "source's third block.",
+            ),
+            (
+                lambda net, source: copy_layers(net, source, fourth=(2, 4)),
+                "the fourth convolution's weights lie in the third place of their block; they belong into the second.",
             ),
             (lambda net, source: net, "nothing was copied."),
             (

@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_tools.checks.exercise import Exercise
-from course_tools.checks.nets import describe
 
 
 def classifier(hidden, num_classes, last=(), relu=True, zeros=False):
@@ -16,15 +15,6 @@ def classifier(hidden, num_classes, last=(), relu=True, zeros=False):
     return net
 
 
-def start(answer, hidden, num_classes):
-    """Probe: the net, and whether its units begin with weights of their own."""
-    weights = [parameter for parameter in answer(hidden, num_classes).parameters() if parameter.dim() > 1]
-    varied = all(bool(weight.std() > 1e-3) for weight in weights)
-    return {"weights begin": "different" if varied else "all the same"} | describe(
-        answer, (hidden, num_classes), (3, 1, 8, 8)
-    )
-
-
 def loop_questions(generator):
     questions = []
     for sizes in ((4, 4, 1), (5, 2)):
@@ -32,18 +22,6 @@ def loop_questions(generator):
         y = [torch.randint(3, (size,), generator=generator) for size in sizes]
         questions.append((torch.randn(3, 6, generator=generator), list(zip(X, y)), 0.5))
     return questions
-
-
-def trained(answer, weight, batches, lr):
-    """Probe: one linear layer with these weights, trained by the student's loop."""
-    net = nn.Linear(6, 3, bias=False)
-    with torch.no_grad():
-        net.weight.copy_(weight)
-    result = answer(net, [tuple(batch) for batch in batches], lr)
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        raise TypeError(f"a pair (mean loss, accuracy) is expected, came {type(result).__name__}")
-    loss, accuracy = (float(value) for value in result)
-    return {"weights": net.weight, "loss": loss, "accuracy": accuracy}
 
 
 def train_epoch(net, batches, lr, clear=True, softmax=False, by_batch=False, steps=True, counts=False):
@@ -71,7 +49,6 @@ EXERCISES = [
         lambda generator: [(16, 10), (*torch.randint(4, 9, (2,), generator=generator).tolist(),)],
         "scores of any sign, and units that begin differently.",
         right=classifier,
-        probe=start,
         mistakes=(
             (
                 lambda h, k: classifier(h, k, zeros=True),
@@ -110,7 +87,6 @@ EXERCISES = [
         loop_questions,
         "the weights of a right loop, and means over pictures.",
         right=train_epoch,
-        probe=trained,
         mistakes=(
             (
                 lambda *q: train_epoch(*q, clear=False),

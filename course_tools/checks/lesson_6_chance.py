@@ -15,11 +15,6 @@ def dropout_questions(generator):
     ]
 
 
-def twice(answer, X, p, training):
-    """Probe: two calls, because chance should differ from one to the next."""
-    return [answer(X.clone(), p, training), answer(X.clone(), p, training)]
-
-
 def dropout_verdict(questions, replies):
     """None where `replies` are what dropout gives, else what came, what was expected and a hint."""
     for (X, p, training), (first, second) in zip(questions, replies):
@@ -125,7 +120,6 @@ DROPOUT = Exercise(
     dropout_questions,
     "zeros by chance, the sum kept on average, and nothing at all outside training.",
     right=dropout,
-    probe=twice,
     verdict=dropout_verdict,
 )
 

@@ -2,10 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from course_tools.checks.exercise import Exercise
-from course_tools.checks.nets import fill
 
 
 def bottleneck_questions(generator):
@@ -21,18 +19,6 @@ def bottleneck(side, c_in, c_mid, c_out, kernel):
 def residual_questions(generator):
     shapes = ((4, 4, 1), (3, 6, 2), (5, 5, 1))
     return [(torch.randn(2, c_in, 6, 6, generator=generator), c_in, c_out, stride) for c_in, c_out, stride in shapes]
-
-
-def run_block(answer, X, c_in, c_out, stride):
-    """Probe: the student's forward with these layers; a shortcut of its own where the shape changes."""
-    conv1, conv2 = nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
-    shortcut = None if c_in == c_out and stride == 1 else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
-    layers = nn.ModuleList(
-        [conv1, nn.BatchNorm2d(c_out), conv2, nn.BatchNorm2d(c_out), shortcut or nn.Identity()]
-    ).eval()
-    with torch.no_grad():
-        fill(layers)
-        return answer(X, *layers[:4], shortcut)
 
 
 def residual(
@@ -54,13 +40,6 @@ def occlusion_questions(generator):
         (torch.rand(h, w, generator=generator), torch.randn(h, w, generator=generator), size, grey)
         for h, w, size, grey in ((4, 6, 2, 0.0), (6, 9, 3, 0.5), (4, 4, 1, -1.0))
     ]
-
-
-def ask_score(answer, image, weights, size, grey):
-    """Probe: `score(image)` is a fixed function of all pixels; the image must come back as it was."""
-    before = image.clone()
-    drops = answer(lambda X: (X * weights).sum().tanh() + (X * weights).sum(), image, size, grey)
-    return {"map": drops, "image afterwards": "unchanged" if torch.equal(before, image) else "changed"}
 
 
 def occlude(score, image, size, grey, sign=1, drop=True, restore=True, dark=False, swap=False, step=None):
@@ -121,7 +100,6 @@ EXERCISES = [
         residual_questions,
         "two convolutions, what came in added, and then the ReLU.",
         right=residual,
-        probe=run_block,
         mistakes=(
             (lambda *q: residual(*q, add=False), "the shortcut is missing: what came in has to be added."),
             (
@@ -147,7 +125,6 @@ EXERCISES = [
         occlusion_questions,
         "large where the score hangs on what was covered.",
         right=occlude,
-        probe=ask_score,
         mistakes=(
             (lambda *q: occlude(*q, sign=-1), "the sign: what the score *loses* is before minus after."),
             (

@@ -28,7 +28,8 @@ def share_verdict(questions, replies):
         if any(not 0 <= number < images for number in every):
             return came, expected, f"image numbers run from 0 to {images - 1}."
         if len(shares) > 1 and shares[0] and all(share == shares[0] for share in shares):
-            return came, expected, "every process gets the same: `rank` is not used."
+            every = "all images" if len(shares[0]) == images else "the same few images"
+            return came, expected, f"every process gets {every}: `rank` is not used."
         if len(set(every)) < len(every):
             return came, expected, "some images are in two shares: they would count twice."
         if len(every) < images:
@@ -116,6 +117,10 @@ EXERCISES = [
             (
                 lambda gradients, counts: sum(gradients),
                 "the sum of the processes' means: as many times too long as there are processes.",
+            ),
+            (
+                lambda gradients, counts: sum(gradients) / sum(counts),
+                "divided by all images, and not multiplied by each process's own: a share of many has to weigh more.",
             ),
             (
                 lambda gradients, counts: combine(gradients, counts) * sum(counts),

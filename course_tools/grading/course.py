@@ -1,12 +1,15 @@
 """The nbgrader course behind `make grade`: one assignment a lesson, made of its solutions."""
 
+import contextlib
 import logging
 import os
+import re
 import shutil
 import sys
 import warnings
 from pathlib import Path
 
+from course_tools.grading.feedback import without_network
 from course_tools.grading.sandbox import Limits
 from course_tools.grading.submissions import Submission
 
@@ -50,8 +53,14 @@ def prepare(out: Path, solutions: Path, lessons: list[str]) -> None:
 
 def grade(out: Path, submission: Submission, limits: Limits, unsafe: bool) -> tuple:
     """Grades one notebook; returns points, of how many, whether some are to be given by hand, and None."""
-    logging.disable(logging.CRITICAL)  # nbgrader says on the terminal what it says in its result, and SQLAlchemy
-    warnings.simplefilter("ignore")  # warns of what nbgrader does inside
+    # nbgrader says on the terminal what it says in its result, and SQLAlchemy warns of what nbgrader does inside.
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        return _grade(out, submission, limits, unsafe)
+
+
+def _grade(out: Path, submission: Submission, limits: Limits, unsafe: bool) -> tuple:
     student, lesson = submission.student, submission.lesson
     grader = api(out, limits, unsafe)
     _succeed(grader.autograde(lesson, student, force=True, create=True), "nbgrader")
@@ -59,12 +68,15 @@ def grade(out: Path, submission: Submission, limits: Limits, unsafe: bool) -> tu
     page = out / "nbgrader" / "feedback" / student / lesson / f"{lesson}.html"
     target = out / "feedback" / student / f"{lesson}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(page, target)
+    target.write_text(without_network(page.read_text(encoding="utf-8")), encoding="utf-8")
     with grader.gradebook as gradebook:
         found = gradebook.find_submission(lesson, student)
         return found.score, found.max_score, bool(found.needs_manual_grade), None
 
 
 def _succeed(result: dict, what: str) -> None:
+    """Raises RuntimeError, with the error that stopped nbgrader in one line, if something did."""
     if not result["success"]:
-        raise RuntimeError(f"{what}: {(result.get('log') or result.get('error') or 'failed').strip()[-2000:]}")
+        said = re.findall(r"^ *([\w.]+(?:Error|Exception)\b.*)", result.get("log") or "", re.MULTILINE)
+        said = said or (result.get("error") or "failed").strip().splitlines()
+        raise RuntimeError(f"{what}: {said[-1][:300]}")

@@ -4,7 +4,9 @@ A cell that kills the kernel or does not end costs its own points and no others:
 """
 
 import ast
+import contextlib
 import queue
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ from course_tools.checks.exercise import WrongAnswer
 from course_tools.grading.remote import judge
 from course_tools.grading.sandbox import Limits, Watchdog, environment, wrapped
 
+STRING = re.compile(r"""(['"])(?:(?!\1)[^\\\n]|\\.)*+\1""")  # one, as repr writes it
 ATTEMPTS = 6  # so many runs of one notebook, each without the cells that ended those before
 
 
@@ -32,6 +35,7 @@ class SandboxedKernel(AsyncKernelManager):
     def __init__(self, shared: Path, limits: Limits, unsafe: bool, **options):
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.MAXMSGSIZE, limits.output)
+        context.setsockopt(zmq.RCVHWM, 16)  # so many messages wait in this process, the rest in the kernel's
         super().__init__(context=context, kernel_name="python3", **options)
         self.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])  # ipykernel's own "python3": this interpreter
         self.transport, self.ip, self.connection_file = "ipc", str(shared / "k"), str(shared / "kernel.json")
@@ -107,10 +111,13 @@ class SandboxedExecute(Execute):
         return cell, resources
 
     def output(self, outs, msg, display_id, cell_index):
-        self.printed += len(str(msg["content"]))
+        self._count(msg)
+        return super().output(outs, msg, display_id, cell_index)
+
+    def _count(self, message):
+        self.printed += len(str(message["content"]))
         if self.printed > self.limits.output:
             self.watchdog.kill(f"it printed more than {self.limits.output // 2**20} MiB")
-        return super().output(outs, msg, display_id, cell_index)
 
     def _evaluate(self, expression: str) -> str:
         """The string that `expression` gives in the kernel; ValueError where it gives none."""
@@ -120,8 +127,9 @@ class SandboxedExecute(Execute):
         asked = self.kc.execute("", silent=True, store_history=False, user_expressions={"reply": expression})
         until = time.monotonic() + self.limits.cell_seconds
         while True:
+            await self._drop_printed()
             try:
-                message = await self.kc.get_shell_msg(timeout=1)
+                message = await self.kc.get_shell_msg(timeout=0.1)
             except queue.Empty:
                 await self._async_check_alive()
                 if time.monotonic() > until:
@@ -129,13 +137,37 @@ class SandboxedExecute(Execute):
                 continue
             if message["parent_header"].get("msg_id") == asked:
                 break
+        await self._drop_printed(asked)
+        if self.watchdog.reason:  # else the next cell would be blamed
+            raise DeadKernelError(self.watchdog.reason)
         reply = message["content"].get("user_expressions", {}).get("reply", {})
         if reply.get("status") != "ok":
             raise ValueError(f"{reply.get('ename')}: {reply.get('evalue')}"[:300])
-        text = ast.literal_eval(reply["data"]["text/plain"])
-        if not isinstance(text, str):
-            raise ValueError("the kernel gave something else than text")
-        return text
+        return written(reply["data"].get("text/plain"))
+
+    async def _drop_printed(self, asked=None):
+        """Takes what the answer has printed so far out of the queue, and counts it; all of it, if it has been `asked`."""
+        with contextlib.suppress(queue.Empty):
+            while self.watchdog.reason is None:
+                message = await self.kc.get_iopub_msg(timeout=1 if asked else 0)
+                self._count(message)
+                idle = message["content"].get("execution_state") == "idle"
+                if asked and idle and message["parent_header"].get("msg_id") == asked:
+                    break
+
+
+def written(text) -> str:
+    """The string whose `repr` is `text`. Raises ValueError for anything else, before Python's parser sees it.
+
+    >>> written("'a'")
+    'a'
+    """
+    if not isinstance(text, str) or not STRING.fullmatch(text):
+        raise ValueError("the kernel gave something else than text")
+    try:
+        return ast.literal_eval(text)
+    except SyntaxError as error:  # a \\x without its number, say
+        raise ValueError("the kernel gave something else than text") from error
 
 
 def _error(kind: str, hint: str, text: str | None = None):

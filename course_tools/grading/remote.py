@@ -9,7 +9,7 @@ import ast
 import secrets
 
 from course_tools.checks import find
-from course_tools.checks.exercise import Failure, WrongAnswer, replies
+from course_tools.checks.exercise import WrongAnswer
 from course_tools.checks.wire import decode, encode
 
 
@@ -29,19 +29,8 @@ def parts(source: str) -> tuple[str, str]:
 def question(source: str, name: str, expression: str) -> str:
     """The expression that the kernel evaluates to answer the questions `source`, as `encode` wrote them."""
     return (
-        f"__import__('course_tools.grading.remote', fromlist=['put']).put({name!r}, lambda: ({expression}), {source!r})"
+        f"__import__('course_tools.checks.wire', fromlist=['put']).put({name!r}, lambda: ({expression}), {source!r})"
     )
-
-
-def put(name: str, answer, questions: str) -> str:
-    """Runs in the kernel: puts the encoded `questions` to what `answer()` gives and encodes the replies."""
-    exercise = find(name)
-    asked = [tuple(each) for each in decode(questions)]
-    try:
-        found = answer()
-    except Exception as error:  # the name is not defined, say: a reply like any other
-        return encode([Failure(type(error).__name__, str(error)[:300])] * len(asked))
-    return encode(replies(exercise, found, asked))
 
 
 def judge(source: str, evaluate) -> str:

@@ -1,7 +1,8 @@
 """The sandbox in which a student's kernel runs: bubblewrap, and a watchdog for what bubblewrap does not limit.
 
 Inside there is no network and no file but the Python installation, course_lib, course_tools and data, all read-only,
-and a folder /tmp in memory. Nothing of it survives the kernel.
+and a folder /tmp in memory. Of the checks there is only what asks; what knows a right answer is not there. Nothing
+survives the kernel.
 """
 
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+ASKING = ("__init__.py", "asking.py", "exercise.py", "nets.py", "probes.py", "wire.py")  # of course_tools/checks
 MEBIBYTE = 2**20
 HOW_TO_GET_IT = """\
 Grading runs code that students wrote, in a sandbox that needs bubblewrap, and there is none that works here:
@@ -22,18 +24,6 @@ Grading runs code that students wrote, in a sandbox that needs bubblewrap, and t
 On Debian or Ubuntu: apt install bubblewrap. On macOS or Windows: grade inside a Linux machine (WSL 2, a container).
 `--unsafe` grades without a sandbox: each student's code then runs as you, can read, change and send off whatever you
 can, other students' work and this gradebook included. Only for notebooks that you have read."""
-
-
-# What runs first in the sandbox: no file larger than the disk and no core dumps, both for good, since hard limits cannot
-# be raised again; and what the process prints past the notebook's outputs goes nowhere.
-START = """
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-resource.setrlimit(resource.RLIMIT_FSIZE, ({disk}, {disk}))
-for stream in 1, 2:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 @dataclass(frozen=True)
@@ -55,35 +45,42 @@ def problem() -> str | None:
     trial = subprocess.run(
         wrapped([sys.executable, "-c", "import sys"], None, Limits()), capture_output=True, text=True
     )
-    return None if trial.returncode == 0 else f"bwrap stopped with: {trial.stderr.strip() or trial.returncode}"
+    said = trial.stderr.strip().splitlines() or [str(trial.returncode)]
+    return None if trial.returncode == 0 else f"bwrap stopped with: {said[-1]}"
 
 
 def wrapped(command: list[str], shared: Path | None, limits: Limits) -> list[str]:
     """`command` to be run in a sandbox that can also write into the folder `shared`, where the kernel's sockets lie."""
-    readable = [
-        "/usr",
-        "/bin",
-        "/sbin",
-        "/lib",
-        "/lib32",
-        "/lib64",
-        "/etc/ld.so.cache",
-        "/etc/alternatives",
-        "/etc/fonts",
-    ]
-    readable += [sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")]
+    readable = [f"/usr/{name}" for name in ("bin", "include", "lib", "lib32", "lib64", "libexec", "local", "sbin", "share")]
+    readable += ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts"]
+    # Not /usr as a whole, a system Python's prefix: people keep work in /usr/src.
+    readable += [prefix for prefix in (sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")) if prefix != "/usr"]
     readable += [REPOSITORY / "course_lib", REPOSITORY / "course_tools", REPOSITORY / "data"]
     space = str(limits.disk)
     options = ["--unshare-all", "--die-with-parent", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
     options += ["--size", space, "--tmpfs", "/tmp", "--size", space, "--tmpfs", "/dev/shm"]
     for folder in dict.fromkeys(map(str, readable)):
         options += ["--ro-bind-try", folder, folder]
+    options += _without_answers()
     if shared is not None:
         options += ["--bind", str(shared), str(shared)]
     options += ["--remount-ro", "/", "--remount-ro", "/dev", "--chdir", "/tmp"]
     for name, value in environment().items():
         options += ["--setenv", name, value]
-    return ["bwrap", *options, sys.executable, "-c", START.format(disk=limits.disk), *command]
+    start = Path(__file__).with_name("start.py").read_text(encoding="utf-8")
+    return ["bwrap", *options, sys.executable, "-c", start, space, *command]
+
+
+def _without_answers() -> list[str]:
+    """Options that leave of course_tools' checks and grading what asks, wherever Python might find a copy of them."""
+    options = []
+    for root in dict.fromkeys([REPOSITORY, Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]):
+        for folder in filter(Path.is_dir, (root / "course_tools" / "checks", root / "course_tools" / "grading")):
+            options += ["--tmpfs", str(folder)]
+            for file in (folder / name for name in ASKING if folder.name == "checks"):
+                options += ["--ro-bind-try", str(file), str(file)]
+            options += ["--remount-ro", str(folder)]
+    return options
 
 
 def environment() -> dict[str, str]:
@@ -104,7 +101,7 @@ class Watchdog:
 
     def __init__(self, pid: int, shared: Path, limits: Limits):
         self.pid, self.shared, self.limits, self.reason = pid, shared, limits, None
-        self.began, self.stopped = time.monotonic(), threading.Event()
+        self.began, self.stopped, self.unchanged = time.monotonic(), threading.Event(), shared.stat().st_ctime_ns
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
@@ -143,7 +140,7 @@ class Watchdog:
                 self.kill(f"it used more than {self.limits.memory // MEBIBYTE} MiB of memory")
             elif time.monotonic() - self.began > self.limits.seconds:
                 self.kill(f"it ran for more than {self.limits.seconds:.0f} seconds")
-            elif _size(self.shared) > MEBIBYTE:
+            elif _touched(self.shared, self.unchanged):
                 self.kill("it wrote into the folder of the kernel's sockets")
 
 
@@ -157,15 +154,14 @@ def _resident(process) -> int:
         return 0
 
 
-def _size(folder: Path) -> int:
-    """Bytes in the files directly in `folder`, and a mebibyte for each folder in it: no kernel makes one."""
-    total = 0
+def _touched(folder: Path, unchanged: int) -> bool:
+    """Whether something was made or deleted in `folder`, even if it is gone again, or a file in it has grown large.
+
+    No program can set back the time of change, unlike that of writing.
+    """
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                total += (
-                    2 * MEBIBYTE if entry.is_dir(follow_symlinks=False) else entry.stat(follow_symlinks=False).st_size
-                )
-    except FileNotFoundError:
-        return total
-    return total
+            large = any(entry.stat(follow_symlinks=False).st_size > MEBIBYTE for entry in entries)
+        return large or folder.stat().st_ctime_ns != unchanged
+    except FileNotFoundError:  # one that the kernel's end has taken away meanwhile
+        return False

@@ -1,11 +1,12 @@
 """What `make grade` says when it cannot grade, and what grading without a sandbox costs."""
 
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
 from course_tools import exercises, grade
-from course_tools.grading import sandbox
+from course_tools.grading import sandbox, start
 
 
 def arguments(room, **changes):
@@ -27,6 +28,17 @@ def test_a_sandbox_that_does_not_start_is_refused_with_its_words(new_class, tmp_
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert "uid map: Permission denied" in sandbox.problem()
+
+
+def test_a_machine_whose_system_calls_are_unknown_is_refused(monkeypatch):
+    with pytest.raises(OSError, match="on x86_64 and aarch64; this machine is riscv64"):
+        start.program("riscv64")
+    read = Path.read_text
+    other = "platform.machine = lambda: 'riscv64'\n\nif __name__"
+    monkeypatch.setattr(Path, "read_text", lambda path, **options: read(path, **options).replace("if __name__", other))
+    assert sandbox.problem() == (
+        "bwrap stopped with: OSError: system calls can be forbidden on x86_64 and aarch64; this machine is riscv64"
+    )
 
 
 def test_unsafe_grades_without_bubblewrap(new_class, solved, handed_out, monkeypatch, capsys):

@@ -12,7 +12,7 @@
 #   make test-grading          a class of students, honest and hostile, is graded; needs bubblewrap
 #   make test-all              make test, test-pages and test-grading, then break the library on purpose and see that lessons notice
 #   make experiments           repeat the recorded experiments (long)
-#   make bench                 measure speed and memory on this machine
+#   make bench                 measure speed and memory on this machine, and show it in README and on the site (long)
 #   make lessons CPU=1         with PyTorch's much smaller builds for CPUs
 #   make lessons PYTHON=python3.12
 
@@ -20,7 +20,7 @@ PYTHON ?= python3
 CPU ?=
 TOOLS = .venv/bin/python -m course_tools
 
-lessons lab test preflight bench: .venv/installed
+lessons lab test preflight: .venv/installed
 	$(TOOLS) $@
 
 site colab: .venv/site
@@ -28,6 +28,9 @@ site colab: .venv/site
 
 test-pages: site
 	.venv/bin/python -m pytest tests/browser
+
+bench: .venv/bench
+	$(TOOLS) bench --json data/bench.json
 
 exercises: .venv/grading
 	$(TOOLS) exercises
@@ -70,5 +73,9 @@ experiments: .venv/installed
 .venv/grading: .venv/installed pyproject.toml constraints.txt
 	.venv/bin/python -m pip install -c constraints.txt -e ".[grading]"
 	@touch .venv/grading
+
+.venv/bench: .venv/installed pyproject.toml constraints.txt
+	.venv/bin/python -m pip install -c constraints.txt -e ".[bench]"
+	@touch .venv/bench
 
 .PHONY: lessons lab test exercises grade test-grading preflight site colab test-pages test-all bench experiments

@@ -108,6 +108,8 @@ def _train(options):
                if getattr(options, name) is not None}
     if options.arch:
         changed["arch"] = _arch(options.arch)
+    if changed:                                 # what is still being chosen is chosen on images of its own
+        changed["valid"] = 5000
     recipe = dataclasses.replace(base, **changed)
     result = run_recipe(recipe, seed=options.seed)
     if rank_and_world()[0] > 0:                 # under torchrun, rank 0 speaks for all

@@ -57,3 +57,12 @@ def test_confusion_writes_every_count_but_zero():
     written = {text.get_position(): text.get_text() for text in ax.texts}
     assert written == {(0, 0): "8", (1, 0): "2", (1, 1): "5"}
     np.testing.assert_allclose(ax.images[0].get_array() ** 2, [[0.8, 0.2], [0, 1]])
+
+
+def test_down_to_seconds_has_a_bar_for_each_change_and_one_for_this_machine():
+    fig = draw.down_to_seconds(["start", "end"], [10_800, 12.0], mine=15.2)
+    ax = fig.axes[0]
+    assert [bar.get_width() for bar in ax.patches] == [10_800, 12.0, 15.2]
+    assert [text.get_text() for text in ax.texts] == ["3.0 h", "12 s", "15 s"]
+    assert [label.get_text() for label in ax.get_yticklabels()][-1] == "the last one, on this machine"
+    assert len(draw.down_to_seconds(["start", "end"], [10_800, 12.0]).axes[0].patches) == 2

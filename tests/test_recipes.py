@@ -7,7 +7,8 @@ import torch
 
 from course_lib import fashion_mnist
 from course_lib.__main__ import main
-from course_lib.recipes import RECIPES, Mirrored, Recipe, build, run_recipe, slim_vgg
+from course_lib.recipes import RECIPES, Mirrored, Recipe, build, keep_memory, pool_first, run_recipe, slim_vgg
+from course_lib.vgg import vgg_block
 
 TINY = Recipe(arch=((1, 4),), epochs=1, lr=0.1, size=4, batch_size=1000)
 
@@ -39,11 +40,57 @@ def test_mirrored_averages_outside_training_and_mirrors_a_random_half_in_trainin
     assert (is_plain ^ is_mirrored).all() and 70 < is_plain.sum() < 130
 
 
-def test_recipe_92_is_built_of_vgg_blocks_and_fits_its_images():
-    recipe = RECIPES["92"]
+@pytest.mark.parametrize("num_convs", [1, 2])
+def test_pooling_first_leaves_the_scores_of_a_block_with_relu_as_they_are(num_convs):
+    torch.manual_seed(0)
+    block, X = vgg_block(num_convs, 3, 8), torch.randn(2, 3, 12, 12)
+    moved = pool_first(block)
+    assert [type(layer).__name__ for layer in moved] != [type(layer).__name__ for layer in block]
+    assert moved[0] is block[0] and len(moved) == len(block)
+    assert torch.equal(moved(X), block(X))
+
+
+def test_pooling_first_gives_batch_norm_a_quarter_of_the_numbers():
+    torch.manual_seed(0)
+    block = pool_first(vgg_block(2, 1, 4, batch_norm=True))
+    assert [type(layer).__name__ for layer in block] == [
+        "Conv2d", "BatchNorm2d", "ReLU", "Conv2d", "MaxPool2d", "BatchNorm2d", "ReLU"]
+    seen = []
+    for place in (1, 5):
+        block[place].register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0].shape[2:].numel()))
+    block(torch.randn(2, 1, 8, 8))
+    assert seen == [64, 16]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_built_of_vgg_blocks_and_fits_its_images(name):
+    recipe = RECIPES[name]
     net = build(recipe)
     assert net(torch.zeros(2, 1, recipe.size, recipe.size)).shape == (2, 10)
-    assert recipe.size <= 32
+    convolutions = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert len(convolutions) == sum(row[0] for row in recipe.arch)
+    assert all(layer.kernel_size == (3, 3) for layer in convolutions)
+    assert recipe.size <= 32 and recipe.valid == 0
+
+
+def test_memory_is_kept_on_linux_and_left_alone_elsewhere(monkeypatch):
+    calls = []
+
+    class Library:
+        def __init__(self, name):
+            self.mallopt = lambda option, size: calls.append((option, size))
+
+    monkeypatch.setattr("course_lib.recipes.ctypes.CDLL", Library)
+    monkeypatch.setattr("course_lib.recipes.sys.platform", "linux")
+    keep_memory()
+    assert calls == [(-3, 32 * 2**20), (-1, 2**30)]          # malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+    monkeypatch.delattr(Library, "__init__")                 # another C library, without mallopt
+    monkeypatch.setattr("course_lib.recipes.ctypes.CDLL", lambda name: object())
+    keep_memory()
+    monkeypatch.setattr("course_lib.recipes.sys.platform", "darwin")
+    monkeypatch.setattr("course_lib.recipes.ctypes.CDLL", None)
+    keep_memory()
+    assert len(calls) == 2
 
 
 def test_a_run_reads_the_test_set_once_after_the_last_epoch(monkeypatch):
@@ -55,15 +102,20 @@ def test_a_run_reads_the_test_set_once_after_the_last_epoch(monkeypatch):
             return super().__iter__()
 
     def watched(*args, **options):
-        parts = [Watched([next(iter(part))]) for part in fashion_mnist(*args, **options)]
-        for name, part in zip(("train", "valid", "test"), parts):
-            part.name = name
+        loaded = fashion_mnist(*args, **options)
+        parts = [Watched([next(iter(part))] if part.num_images else []) for part in loaded]
+        for name, part, whole in zip(("train", "valid", "test"), parts, loaded):
+            part.name, part.num_images = name, whole.num_images
         return parts
 
     monkeypatch.setattr("course_lib.recipes.fashion_mnist", watched)
     result = run_recipe(Recipe(arch=((1, 4),), epochs=2, lr=0.1, size=4, batch_size=1000), progress=False)
     assert events == ["train", "valid", "train", "valid", "test"]
     assert len(result["valid_accuracy"]) == 2 and 0 < result["test_accuracy"] < 1 and result["seconds"] > 0
+    assert result["images"] == 55_000
+    events.clear()
+    result = run_recipe(Recipe(arch=((1, 4),), epochs=2, lr=0.1, size=4, batch_size=1000, valid=0), progress=False)
+    assert events == ["train", "train", "test"] and result["images"] == 60_000 and result["valid_accuracy"] == []
 
 
 def test_a_seed_gives_the_same_run_again_and_another_seed_another():
@@ -73,7 +125,7 @@ def test_a_seed_gives_the_same_run_again_and_another_seed_another():
 
 
 def test_unknown_recipe_names_those_that_exist():
-    with pytest.raises(ValueError, match="unknown recipe '91': allowed are 92"):
+    with pytest.raises(ValueError, match="unknown recipe '91': allowed are 92, 93, 94"):
         run_recipe("91")
 
 
@@ -105,6 +157,7 @@ def test_options_change_a_recipe(tmp_path):
                  "--json", str(file)]) == 0
     settings = json.loads(file.read_text())["settings"]
     assert settings["epochs"] == 1 and settings["label_smoothing"] == RECIPES["92"].label_smoothing
+    assert settings["valid"] == 5000 and RECIPES["92"].valid == 0      # what is tried out is judged on its own images
 
 
 @pytest.mark.parametrize("arguments, sentence", [

@@ -108,3 +108,22 @@ def _over_epochs(ax, title, ylabel):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(ax.get_legend_handles_labels()[0]) > 1:
         ax.legend()
+
+
+def down_to_seconds(names, seconds, mine=None):
+    """Draw what ten changes, one after the other, leave of a run's `seconds`, one bar a change, on a logarithmic axis.
+
+    `mine`, seconds, is what the last of them takes on the reader's machine: a bar of its own.
+    """
+    fig, ax = subplots(height=4.6)
+    colours = [COLOURS[0]] * len(names)
+    if mine is not None:
+        names, seconds, colours = [*names, "the last one, on this machine"], [*seconds, mine], [*colours, COLOURS[1]]
+    ax.barh(range(len(names)), seconds, color=colours, height=0.7)
+    for row, value in enumerate(seconds):
+        ax.text(value * 1.12, row, f"{value:,.0f} s" if value < 7200 else f"{value / 3600:.1f} h", va="center", fontsize=10)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(title="One change at a time", xlabel="seconds, each step of the axis ten times as many", xscale="log",
+           xlim=(1, max(seconds) * 6), ylim=(len(names) - 0.5, -0.5))
+    ax.grid(axis="y", visible=False)
+    return fig

@@ -24,17 +24,18 @@ def processes(quick):
     """Train by the settings of recipe 92, in 32-bit floats, on one process and on two, in turns."""
     images = 2560 if quick else 10240
     figures = in_turns("processes", 1 if quick else 5, {
-        "two": lambda: _images_per_second(images, 2), "one": lambda: _images_per_second(images, 1)})
+        "two": lambda: images_per_second(images, 2, threads=1), "one": lambda: images_per_second(images, 1, threads=2)})
     return with_ratio(figures, "processes", "two", "one")
 
 
-def _images_per_second(images, count):
+def images_per_second(images, count, threads):
+    """Train on so many images in `count` processes of so many threads; return what all of them do in a second."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m"]
         if count > 1:
             command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m"]
-        command += ["course_tools.processes", str(images), f"{folder}/rate.json"]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(2 // count)}
+        command += ["course_tools.bench.processes", str(images), f"{folder}/rate.json"]
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")

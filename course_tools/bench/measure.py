@@ -1,6 +1,8 @@
 """How the bench measures: in turns, in new processes, once the device has finished."""
 
+import importlib
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def in_turns(prefix, rounds, jobs):
@@ -26,15 +28,15 @@ def in_turns(prefix, rounds, jobs):
     return {f"{prefix}.{name}": statistics.median(values) for name, values in results.items()}
 
 
-def with_ratio(figures, prefix, ours, theirs):
-    """Add `prefix.ratio`, ours over theirs, where theirs was measured.
+def with_ratio(figures, prefix, ours, theirs, name="ratio"):
+    """Add `prefix.name`, ours over theirs, where theirs was measured.
 
     >>> with_ratio({"rain.here": 3, "rain.there": 2}, "rain", "here", "there")
     {'rain.here': 3, 'rain.there': 2, 'rain.ratio': 1.5}
     """
     if f"{prefix}.{theirs}" not in figures:
         return figures
-    return {**figures, f"{prefix}.ratio": figures[f"{prefix}.{ours}"] / figures[f"{prefix}.{theirs}"]}
+    return {**figures, f"{prefix}.{name}": figures[f"{prefix}.{ours}"] / figures[f"{prefix}.{theirs}"]}
 
 
 def seconds(job):
@@ -51,13 +53,14 @@ def wait_for_device():
         torch.accelerator.synchronize()
 
 
-def in_new_process(code):
+def in_new_process(code, **environment):
     """Run Python code in a new process and return the JSON value that it prints last.
 
     >>> in_new_process("print('a line'); print([1, 2])")
     [1, 2]
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True,
+                          env={**os.environ, **environment})
     if done.returncode:
         raise RuntimeError(f"a measuring process failed:\n{code}\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -70,3 +73,16 @@ def megabytes(field):
         return int(re.search(rf"{field}:\s+(\d+)", status.read_text())[1]) / 2**10
     import resource
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
+def optional(module, part, install):
+    """Import a library that stands beside ours; where it is missing, say so in a line and return None."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        print(f"{part}: {module.partition('.')[0]} is left out, since it cannot be imported ({error}); {install}")
+        return None
+
+
+D2L = "pip install --no-deps d2l==1.0.3"
+BENCH = 'pip install -c constraints.txt -e ".[bench]"'

@@ -4,7 +4,7 @@ import json
 
 from .measure import REPOSITORY
 from .table import mean
-from .tracing import NETS
+from .tracing import CLASSIC, NETS
 
 BEGIN, END = "<!-- bench: made by `python -m course_tools bench` -->", "<!-- end of bench -->"
 HEAD = ["| what | here | beside it | ratio |", "|---|---|---|--:|"]
@@ -57,11 +57,14 @@ def lines(figures):
         rows.append((f"batches at {size} pixels", f"{f(f'data.{size}.ours'):,.0f} images/s",
                      f"d2l's loader, four workers: {f(f'data.{size}.d2l'):,.0f}", f"{ratio:.1f}", _verdict(ratio)))
     for other in ("torchinfo", "torchscan"):
-        worst, middle = f(f"trace.classic_ratio_to_{other}"), f(f"trace.median_ratio_to_{other}")
+        worst = max(CLASSIC, key=lambda net: figures[f"trace.{net}.ratio_to_{other}"])
+        middle = f(f"trace.median_ratio_to_{other}")
         slower = [net for net in NETS if figures[f"trace.{net}.ratio_to_{other}"] > 1]
         reading = f"Over all {len(NETS)} nets the median is {middle:.2f}. "
         reading += f"**Slower than {other} on {', '.join(slower)}.**" if slower else "Slower on none."
-        rows.append((f"`trace`, AlexNet and VGG, at worst", "seconds", other, f"{worst:.2f}", reading))
+        rows.append(("`trace`, worst of AlexNet and VGG", f"{f(f'trace.{worst}.seconds'):.3f} s on {worst}",
+                     f"{other}: {f(f'trace.{worst}.{other}_seconds'):.3f} s",
+                     f"{f(f'trace.{worst}.ratio_to_{other}'):.2f}", reading))
     right = sum(figures[f"trace.{net}.field_right"] for net in NETS)
     wrong = [net for net in NETS if not figures[f"trace.{net}.field_right"]]
     rows.append(("receptive fields as measured by gradient", f"{right} nets", f"of {len(NETS)}",
@@ -97,7 +100,7 @@ def page(figures):
     for what in ("size", "depth", "width", "batch", "processes"):
         values, times = (", ".join(f"{value:.4g}" for value in figures[f"growth.{what}.{key}"])
                          for key in ("values", "seconds"))
-        grown.append(f"| {what} | {values} | {times} | {figures[f'growth.{what}.exponent']:.2f} |")
+        grown.append(f"| {what} | {values} | {times} | {_exponent(figures, what)} |")
     versions = ", ".join(f"{name} {version}" for name, version in figures["versions"].items())
     return TEMPLATE.format(rows="\n".join(rows), nets="\n".join(nets), grown="\n".join(grown), versions=versions,
                            machine=figures["machine"], date=figures["date"])
@@ -129,7 +132,7 @@ Seconds of one training step, 32 bits; of four epochs over the same images for p
 
 ![Five lines on logarithmic axes: seconds against how many times the smallest image size, depth, width, batch and number of processes. The line of image size is the steepest.](bench_growth.png)
 
-An exponent of 1 means twice the seconds for twice as much, 2 four times. Image size is a side: the pixels grow with its square. Below 1, a step has work to share among more images or channels; above 1, something outgrows a cache.
+An exponent of 1 means twice the seconds for twice as much, 2 four times. Image size is a side: the pixels grow with its square. Below 1, a step has work to share among more images or channels; above 1, something outgrows a cache. No straight line fits the processes: they help up to the number of cores, and hurt beyond it.
 """
 
 
@@ -146,7 +149,7 @@ def draw_growth(figures):
     for what in ("size", "depth", "width", "batch", "processes"):
         values, times = figures[f"growth.{what}.values"], figures[f"growth.{what}.seconds"]
         ax.plot([n / values[0] for n in values], [t / times[0] for t in times], marker="o",
-                label=f"{what}, exponent {figures[f'growth.{what}.exponent']:.2f}")
+                label=f"{what}, exponent {_exponent(figures, what)}")
     ax.set(xscale="log", yscale="log", xlabel="times the smallest value", ylabel="times its seconds",
            title="How a training step's seconds grow")
     ax.set_xticks([1, 2, 4, 8], ["1", "2", "4", "8"])
@@ -154,6 +157,10 @@ def draw_growth(figures):
     ax.minorticks_off()
     ax.legend()
     return fig
+
+
+def _exponent(figures, what):
+    return f"{round(figures[f'growth.{what}.exponent'], 2) + 0:.2f}"  # never -0.00
 
 
 def _time(seconds):

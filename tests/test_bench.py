@@ -248,7 +248,7 @@ def test_without_a_library_one_line_says_so_and_our_side_is_measured(module, par
     figures = bench.run(only=[part], quick=True)
     name = module.partition(".")[0]
     assert not any(name in key for key in figures) and (figures or part == "book")
-    lines = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if f"{name} is left out" in line]
     assert [line.startswith(first) and "pip install" in line for line in lines] == [True]
 
 

@@ -42,6 +42,9 @@ ARMS = {
     "whitened first layer": {"whitening": True},
     "whitened, an epoch less": {"whitening": True, "epochs": RECIPE.epochs - 1},
     "small pictures first": {"small_first": 20},
+    "ten epochs": {"epochs": 10},
+    "ten epochs, no mirror images": {"epochs": 10, "mirror": False},
+    "ten epochs, no label smoothing": {"epochs": 10, "label_smoothing": 0.0},
 }
 SETTINGS = {"validation_images": 10_000}
 
@@ -86,7 +89,7 @@ class SmallFirst:
 def whiten(conv, X):
     """Set a first layer to the main components of windows of pictures, each of size one, with both signs; freeze it."""
     windows = F.unfold(X, 3).transpose(1, 2).flatten(0, 1)
-    squares, components = torch.linalg.eigh(windows.T @ windows / len(windows))
+    squares, components = torch.linalg.eigh((windows.T @ windows / len(windows)).cpu())
     kernels = (components / (squares + 0.01).sqrt()).T.flip(0)[:conv.out_channels // 2].reshape(-1, 1, 3, 3)
     with torch.no_grad():
         conv.weight.copy_(torch.cat([kernels, -kernels]))

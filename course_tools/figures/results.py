@@ -111,7 +111,7 @@ def _over_epochs(ax, title, ylabel):
 
 
 def down_to_seconds(names, seconds, mine=None):
-    """Draw what ten changes, one after the other, leave of a run's `seconds`, one bar a change, on a logarithmic axis.
+    """Draw what changes, one after the other, leave of a run's `seconds`, one bar a change, on a logarithmic axis.
 
     `mine`, seconds, is what the last of them takes on the reader's machine: a bar of its own.
     """

@@ -40,7 +40,9 @@ ARMS = {
     "averaged weights": {"average": 0.98},
     "Muon": {"muon": 0.1},
     "whitened first layer": {"whitening": True},
-    "whitened, an epoch less": {"whitening": True, "epochs": RECIPE.epochs - 1},
+    "whitened, three epochs": {"whitening": True, "epochs": 3},
+    "learned, three epochs": {"epochs": 3},
+    "frozen at random, three epochs": {"frozen": True, "epochs": 3},
     "small pictures first": {"small_first": 20},
     "ten epochs": {"epochs": 10},
     "ten epochs, no mirror images": {"epochs": 10, "mirror": False},
@@ -124,8 +126,11 @@ def trained(arm, seed, validation_images, steps=None):
     torch.manual_seed(seed)
     train, valid, _ = fashion_mnist(recipe.batch_size, valid=validation_images, augment=recipe.augment, seed=seed)
     net = build(recipe).to(train.images.device)
+    first = next(layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
     if "whitening" in arm:
-        whiten(next(layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), next(iter(train))[0])
+        whiten(first, next(iter(train))[0])
+    if "frozen" in arm:
+        first.requires_grad_(False)
     optimizer, rates = optimizer_for(net, recipe, **{key: arm[key] for key in ("nesterov", "muon") if key in arm})
     averaged = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(arm.get("average", 0)), use_buffers=True)
     if "average" in arm:

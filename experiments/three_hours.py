@@ -20,13 +20,15 @@ from course_tools.recorded import experiment
 QUARTER = tuple((count, width // 4) for count, width in VGG_CONFIGS["A"])
 NARROW = tuple(row[:2] for row in RECIPES["92"].arch)
 BOOK = {"blocks": QUARTER, "size": 224, "head": 4096, "precision": "fp32", "channels_last": False, "batch_norm": False,
-        "batch_size": 128, "epochs": 10, "pool_first": False, "keep_memory": False, "trained": False}
+        "batch_size": 128, "epochs": 10, "lr": 0.05, "nesterov": False, "label_smoothing": 0.0, "mirror": False,
+        "initialise": "xavier", "pool_first": False, "keep_memory": False, "trained": False}
 CHANGES = {  # what is changed, in this order
     "the book's recipe": {},
     "pictures of 32 pixels": {"size": 32},
     "one linear layer as head": {"head": None},
     "16 bits, channels last": {"precision": "auto", "channels_last": True, "trained": True},
-    "batch norm, five epochs": {"batch_norm": True, "epochs": 5, "batch_size": 256},
+    "batch norm, five epochs": {"batch_norm": True, "epochs": 5, "batch_size": 256, "lr": 0.2, "nesterov": True,
+                                "label_smoothing": 0.05, "mirror": True, "initialise": None},
     "four narrow blocks, 28 pixels": {"blocks": NARROW, "size": 28},
     "pooling before ReLU": {"pool_first": True},
     "memory kept": {"keep_memory": True, "trained": False},
@@ -47,17 +49,16 @@ def build(arm):
     if arm["pool_first"]:
         net = torch.nn.Sequential(*(pool_first(child) if isinstance(child, torch.nn.Sequential) else child
                                     for child in net))
-    net = initialise(net, "xavier") if not arm["batch_norm"] else Mirrored(net)
+    net = initialise(net, arm["initialise"]) if arm["initialise"] else net      # else PyTorch's own
+    net = Mirrored(net) if arm["mirror"] else net
     return net.to(memory_format=torch.channels_last) if arm["channels_last"] else net
 
 
 def train(arm, net, batches, valid, epochs):
-    """With batch norm: a large rate that rises and falls, and softened labels; without: the rate that still trains."""
-    lr = 0.2 if arm["batch_norm"] else 0.05
-    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=arm["batch_norm"])
+    optimizer = torch.optim.SGD(net.parameters(), arm["lr"], momentum=0.9, weight_decay=5e-4, nesterov=arm["nesterov"])
     return fit(net, batches, valid, epochs=epochs, optimizer=optimizer, precision=arm["precision"], progress=False,
-               loss=lambda scores, y: F.cross_entropy(scores, y, label_smoothing=0.05 if arm["batch_norm"] else 0),
-               schedule=lambda optimizer, steps: OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.25,
+               loss=lambda scores, y: F.cross_entropy(scores, y, label_smoothing=arm["label_smoothing"]),
+               schedule=lambda optimizer, steps: OneCycleLR(optimizer, arm["lr"], total_steps=steps, pct_start=0.25,
                                                             cycle_momentum=False))
 
 
